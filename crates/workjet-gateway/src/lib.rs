@@ -1,1 +1,8 @@
-//! workjet-gateway
+//! The pipeline of a secure AI gateway, written once for every home.
+//!
+//! (Essay in the making.)
+
+mod admin;
+mod config;
+pub mod coverage;
+pub mod release;

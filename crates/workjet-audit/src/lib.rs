@@ -1,1 +1,17 @@
-//! workjet-audit
+//! An append-only, independently verifiable log.
+
+mod canonical;
+mod chain;
+mod entry;
+mod error;
+mod sink;
+mod store;
+
+pub use chain::Hash;
+pub use entry::{
+    Attempt, Commitments, Cost, Direction, Entry, Finding, InvalidEntry, Kind, MAX_ENTRY_BYTES, MAX_FINDINGS,
+    Model, Quality, Tokens, Unscannable,
+};
+pub use error::{AuditError, ErrorKind};
+pub use sink::{AuditSink, Checkpoint, InvalidCheckpoint, Logged, Receipt};
+pub use store::{Creation, Durability, LogStore};

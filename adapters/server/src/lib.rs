@@ -4,3 +4,6 @@
 
 pub mod log_files;
 pub mod sqlite;
+pub mod tls;
+
+mod private_file;

@@ -29,7 +29,10 @@ pub struct StoreError {
 impl StoreError {
     /// A failure of `kind`; `message` says what to do about it.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self {
+            kind,
+            message: message.into(),
+        }
     }
 
     /// Shorthand for [`ErrorKind::Unavailable`].

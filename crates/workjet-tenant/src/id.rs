@@ -8,7 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Why a text is not an id. Never holds the text: a caller may have pasted a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a valid {what}: use 1 to 64 of a-z, 0-9, '-' and '_', starting and ending with a letter or digit")]
+#[error(
+    "not a valid {what}: use 1 to 64 of a-z, 0-9, '-' and '_', starting and ending with a letter or digit"
+)]
 pub struct InvalidId {
     what: &'static str,
 }
@@ -21,7 +23,9 @@ fn is_valid(text: &str) -> bool {
     bytes.len() <= 64
         && edge(bytes.first())
         && edge(bytes.last())
-        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
 }
 
 macro_rules! id {

@@ -8,6 +8,7 @@
 
 mod error;
 mod id;
+mod memory;
 mod outbox;
 mod quota;
 mod scope;
@@ -15,6 +16,7 @@ mod store;
 
 pub use error::{ErrorKind, StoreError};
 pub use id::{InvalidId, KeyId, RequestId, SessionId, TenantId, UserId};
+pub use memory::MemoryTenants;
 pub use outbox::{Outbox, OutboxRecord, PendingRecord};
 pub use quota::{Charge, Decision, LimitKey, Quota, Standing};
 pub use scope::{Actor, Role, Scope, UnknownRole};

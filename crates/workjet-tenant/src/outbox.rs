@@ -43,7 +43,12 @@ pub struct PendingRecord {
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// Up to `limit` records after `after`, oldest first.
-    async fn pending(&self, scope: &Scope, after: u64, limit: usize) -> Result<Vec<PendingRecord>, StoreError>;
+    async fn pending(
+        &self,
+        scope: &Scope,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<PendingRecord>, StoreError>;
 
     /// Drops every record up to and including `through`.
     async fn forget(&self, scope: &Scope, through: u64) -> Result<(), StoreError>;

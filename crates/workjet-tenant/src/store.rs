@@ -24,7 +24,12 @@ pub struct Tenant {
 impl Tenant {
     /// An enabled tenant.
     pub fn new(id: TenantId, name: impl Into<String>, created: Timestamp) -> Self {
-        Self { id, name: name.into(), created, disabled: false }
+        Self {
+            id,
+            name: name.into(),
+            created,
+            disabled: false,
+        }
     }
 }
 
@@ -136,7 +141,13 @@ pub trait RateStore: Send + Sync {
     ) -> Result<Decision, StoreError>;
 
     /// Corrects the reservation to `actual`, one amount for each charge that it took.
-    async fn settle(&self, scope: &Scope, id: &RequestId, actual: &[u64], now: Timestamp) -> Result<(), StoreError>;
+    async fn settle(
+        &self,
+        scope: &Scope,
+        id: &RequestId,
+        actual: &[u64],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// Gives back everything that the reservation took.
     async fn release(&self, scope: &Scope, id: &RequestId, now: Timestamp) -> Result<(), StoreError>;

@@ -1,0 +1,5 @@
+//! The stores in memory. [`MemoryTenants`] is for tests.
+
+mod tenants;
+
+pub use tenants::MemoryTenants;

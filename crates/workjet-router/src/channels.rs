@@ -1,0 +1,318 @@
+//! Where text flows in a stream's frames.
+//!
+//! A streamed reply is several texts told in turns: the content of each choice, the arguments of each tool call, a
+//! refusal, reasoning. Each is a [`Channel`]. Whoever inspects the stream feeds each channel's pieces to a scanner of
+//! its own, since a secret may begin in one frame and end in a later one, and sends what the scanner held back before
+//! the channel closes.
+//!
+//! For each frame: rewrite its [`deltas`](Inbound::deltas); then ask [`closes`](Inbound::closes) which channels end
+//! with it. The held tail of such a channel goes to the end of its own slot in this frame, or, where it has none, into
+//! a [`delta_frame`](Inbound::delta_frame) right before this frame.
+
+use serde_json::{Map, Value, json};
+
+use crate::{ApiError, Data, Frame, Inbound};
+
+/// One text within a streamed reply.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Channel(Slot);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Slot {
+    OpenAi { choice: u64, field: Field },
+    Anthropic { block: u64, field: Delta },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Field {
+    /// A text field of `delta`, by name.
+    Text(&'static str),
+    /// `delta.tool_calls` with this index.
+    Tool(u64),
+    FunctionCall,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Delta {
+    Text,
+    InputJson,
+    Thinking,
+    /// `cited_text` of a citation, which comes whole: `number` counts within one frame.
+    Citation(&'static str),
+}
+
+/// What a channel carries, and so what may be done with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ChannelKind {
+    /// Prose.
+    Text,
+    /// JSON in fragments that are cut anywhere: the arguments of one tool call.
+    ToolArguments,
+    /// Reasoning that its maker signs, so that a change would make it useless for the next turn.
+    SignedThinking,
+}
+
+/// Text fields of a `delta` in OpenAI's dialect and its relatives.
+const TEXT_FIELDS: [&str; 4] = ["content", "refusal", "reasoning_content", "reasoning"];
+
+impl Channel {
+    /// What it carries.
+    pub const fn kind(&self) -> ChannelKind {
+        match &self.0 {
+            Slot::OpenAi { field: Field::Text(_), .. }
+            | Slot::Anthropic { field: Delta::Text | Delta::Citation(_), .. } => ChannelKind::Text,
+            Slot::OpenAi { field: Field::Tool(_) | Field::FunctionCall, .. }
+            | Slot::Anthropic { field: Delta::InputJson, .. } => ChannelKind::ToolArguments,
+            Slot::Anthropic { field: Delta::Thinking, .. } => ChannelKind::SignedThinking,
+        }
+    }
+
+    /// The position within its choice or message: of the choice, or of the content block.
+    pub const fn index(&self) -> u64 {
+        match self.0 {
+            Slot::OpenAi { choice, .. } => choice,
+            Slot::Anthropic { block, .. } => block,
+        }
+    }
+
+    /// Whether its pieces come whole, one per frame, so that nothing is ever held back for the next.
+    pub const fn comes_whole(&self) -> bool {
+        matches!(self.0, Slot::Anthropic { field: Delta::Citation(_), .. })
+    }
+
+    /// Where it stands, as a path of dialect keys such as `choices[0].delta.content`.
+    pub fn path(&self) -> String {
+        match &self.0 {
+            Slot::OpenAi { choice, field: Field::Text(name) } => format!("choices[{choice}].delta.{name}"),
+            Slot::OpenAi { choice, field: Field::Tool(call) } => {
+                format!("choices[{choice}].delta.tool_calls[{call}].function.arguments")
+            }
+            Slot::OpenAi { choice, field: Field::FunctionCall } => {
+                format!("choices[{choice}].delta.function_call.arguments")
+            }
+            Slot::Anthropic { block, field: Delta::Text } => format!("content[{block}].text"),
+            Slot::Anthropic { block, field: Delta::InputJson } => format!("content[{block}].input"),
+            Slot::Anthropic { block, field: Delta::Thinking } => format!("content[{block}].thinking"),
+            Slot::Anthropic { block, field: Delta::Citation(key) } => format!("content[{block}].citations.{key}"),
+        }
+    }
+}
+
+/// Which channels end with a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closes(Closing);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Closing {
+    None,
+    /// These choices, or these content blocks.
+    Indices(Vec<u64>),
+    All,
+}
+
+impl Closes {
+    /// Whether no channel ends.
+    pub const fn is_none(&self) -> bool {
+        matches!(self.0, Closing::None)
+    }
+
+    /// Whether `channel` ends.
+    pub fn covers(&self, channel: &Channel) -> bool {
+        match &self.0 {
+            Closing::None => false,
+            Closing::Indices(indices) => indices.contains(&channel.index()),
+            Closing::All => true,
+        }
+    }
+}
+
+impl Inbound {
+    /// The pieces of text in a frame of this dialect, each with its channel, to be rewritten in place. No channel comes
+    /// twice.
+    pub fn deltas(self, frame: &mut Value) -> Vec<(Channel, &mut String)> {
+        match self {
+            Self::OpenAiChat => openai_deltas(frame),
+            Self::AnthropicMessages => anthropic_deltas(frame),
+        }
+    }
+
+    /// Which channels end with this frame.
+    pub fn closes(self, frame: &Frame) -> Closes {
+        let value = match &frame.data {
+            Data::Done => return Closes(Closing::All),
+            Data::Json(value) => value,
+        };
+        Closes(match self {
+            Self::OpenAiChat => {
+                let choices = value["choices"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let ended = choices.iter().filter(|choice| choice["finish_reason"].is_string());
+                let indices: Vec<u64> = ended.map(|choice| choice["index"].as_u64().unwrap_or(0)).collect();
+                if indices.is_empty() { Closing::None } else { Closing::Indices(indices) }
+            }
+            Self::AnthropicMessages => match value["type"].as_str() {
+                Some("content_block_stop") => Closing::Indices(vec![value["index"].as_u64().unwrap_or(0)]),
+                Some("message_delta" | "message_stop") => Closing::All,
+                _ => Closing::None,
+            },
+        })
+    }
+
+    /// A frame that carries `text` on `channel`. `like` is any JSON frame of the same stream's content: in OpenAI's
+    /// dialect its id, model and time are taken over.
+    pub fn delta_frame(self, channel: &Channel, text: &str, like: &Value) -> Frame {
+        match &channel.0 {
+            Slot::OpenAi { choice, field } => {
+                let delta = match field {
+                    Field::Text(name) => {
+                        let mut delta = Map::new();
+                        delta.insert((*name).to_owned(), text.into());
+                        delta.into()
+                    }
+                    Field::Tool(call) => {
+                        json!({"tool_calls": [{"index": call, "function": {"arguments": text}}]})
+                    }
+                    Field::FunctionCall => json!({"function_call": {"arguments": text}}),
+                };
+                let mut chunk = Map::new();
+                for (key, value) in like.as_object().into_iter().flatten() {
+                    match key.as_str() {
+                        "choices" => {
+                            let choice = json!({"index": choice, "delta": delta, "finish_reason": null});
+                            chunk.insert(key.clone(), json!([choice]));
+                        }
+                        "id" | "object" | "created" | "model" | "system_fingerprint" | "service_tier" => {
+                            chunk.insert(key.clone(), value.clone());
+                        }
+                        "usage" => {
+                            chunk.insert(key.clone(), Value::Null);
+                        }
+                        _ => {}
+                    }
+                }
+                Frame::json(chunk.into())
+            }
+            Slot::Anthropic { block, field } => {
+                let delta = match field {
+                    Delta::Text | Delta::Citation(_) => json!({"type": "text_delta", "text": text}),
+                    Delta::InputJson => json!({"type": "input_json_delta", "partial_json": text}),
+                    Delta::Thinking => json!({"type": "thinking_delta", "thinking": text}),
+                };
+                Frame::named(
+                    "content_block_delta",
+                    json!({"type": "content_block_delta", "index": block, "delta": delta}),
+                )
+            }
+        }
+    }
+
+    /// The body of an error reply.
+    pub fn error_body(self, error: &ApiError) -> Value {
+        match self {
+            Self::OpenAiChat => json!({"error": {
+                "message": error.message,
+                "type": openai_error_type(error.status),
+                "param": error.param,
+                "code": error.code,
+            }}),
+            Self::AnthropicMessages => json!({
+                "type": "error",
+                "error": {
+                    "type": anthropic_error_type(error.status),
+                    "message": error.message,
+                    "code": error.code,
+                },
+            }),
+        }
+    }
+
+    /// An error inside a stream. No terminator follows, so that SDKs do not take the reply for complete.
+    pub fn error_frame(self, error: &ApiError) -> Frame {
+        let body = self.error_body(error);
+        match self {
+            Self::OpenAiChat => Frame::json(body),
+            Self::AnthropicMessages => Frame::named("error", body),
+        }
+    }
+}
+
+fn openai_deltas(frame: &mut Value) -> Vec<(Channel, &mut String)> {
+    let mut slots = Vec::new();
+    let choices = frame.get_mut("choices").and_then(Value::as_array_mut);
+    for choice in choices.into_iter().flatten() {
+        let number = choice["index"].as_u64().unwrap_or(0);
+        let mut found = |field, text| slots.push((Channel(Slot::OpenAi { choice: number, field }), text));
+        let delta = choice.get_mut("delta").and_then(Value::as_object_mut);
+        for (key, value) in delta.into_iter().flat_map(Map::iter_mut) {
+            if let Some(name) = TEXT_FIELDS.iter().find(|name| *name == key) {
+                if let Value::String(text) = value {
+                    found(Field::Text(name), text);
+                }
+            } else if key == "tool_calls" {
+                for (position, call) in value.as_array_mut().into_iter().flatten().enumerate() {
+                    let index = call["index"].as_u64().unwrap_or(position as u64);
+                    if let Some(Value::String(text)) = call.pointer_mut("/function/arguments") {
+                        found(Field::Tool(index), text);
+                    }
+                }
+            } else if key == "function_call"
+                && let Some(Value::String(text)) = value.get_mut("arguments")
+            {
+                found(Field::FunctionCall, text);
+            }
+        }
+    }
+    slots
+}
+
+fn anthropic_deltas(frame: &mut Value) -> Vec<(Channel, &mut String)> {
+    let block = frame["index"].as_u64().unwrap_or(0);
+    let channel = |field| Channel(Slot::Anthropic { block, field });
+    let part = match frame["type"].as_str() {
+        Some("content_block_start") => frame.get_mut("content_block"),
+        Some("content_block_delta") => frame.get_mut("delta"),
+        _ => None,
+    };
+    let mut slots = Vec::new();
+    for (key, value) in part.and_then(Value::as_object_mut).into_iter().flat_map(Map::iter_mut) {
+        match (key.as_str(), value) {
+            ("text", Value::String(text)) => slots.push((channel(Delta::Text), text)),
+            ("partial_json", Value::String(text)) => slots.push((channel(Delta::InputJson), text)),
+            ("thinking", Value::String(text)) => slots.push((channel(Delta::Thinking), text)),
+            ("citation", Value::Object(citation)) => {
+                const TEXTS: [&str; 4] = ["cited_text", "document_title", "title", "url"];
+                for (key, value) in citation.iter_mut() {
+                    if let (Some(name), Value::String(text)) = (TEXTS.iter().find(|name| *name == key), value) {
+                        slots.push((channel(Delta::Citation(name)), text));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    slots
+}
+
+const fn openai_error_type(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        _ => "server_error",
+    }
+}
+
+const fn anthropic_error_type(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        503 | 529 => "overloaded_error",
+        504 => "timeout_error",
+        _ => "api_error",
+    }
+}

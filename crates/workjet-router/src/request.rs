@@ -1,0 +1,239 @@
+//! A client's request: looked at, checked, and written again for a provider.
+
+use std::collections::BTreeMap;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value};
+
+use crate::place::{Fields, Place};
+use crate::wire;
+use crate::{Inbound, Outbound, RequestError};
+
+/// What must be known of a request before it is admitted and routed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// The model that the client asked for: a tier, an alias or `provider:model`.
+    pub model: String,
+    /// Whether the client wants a stream.
+    pub stream: bool,
+    /// The most output tokens that the client wants, if it said so.
+    pub max_output_tokens: Option<u64>,
+}
+
+impl Inbound {
+    /// Reads what admission and routing need, without checking the rest.
+    ///
+    /// # Errors
+    /// If the body is not an object, `model` is not a string, or `stream` or a token limit has the wrong type.
+    pub fn preview(self, body: &Value) -> Result<Preview, RequestError> {
+        let root = Place::ROOT;
+        let fields = Fields::of(body, &root)?;
+        let max_output_tokens = match self {
+            Self::OpenAiChat => fields.count("max_completion_tokens")?.or(fields.count("max_tokens")?),
+            Self::AnthropicMessages => fields.count("max_tokens")?,
+        };
+        Ok(Preview {
+            model: fields.need_text("model")?.to_owned(),
+            stream: fields.flag("stream")?.unwrap_or(false),
+            max_output_tokens,
+        })
+    }
+
+    /// Checks the types of every field that this crate knows and keeps the body as the client wrote it.
+    ///
+    /// # Errors
+    /// A field that is missing or of the wrong type, with its path. Fields that the dialect does not have pass: whether
+    /// they can be sent on depends on the provider, and [`ChatRequest::encode`] says so.
+    pub fn parse(self, body: Value) -> Result<ChatRequest, RequestError> {
+        let preview = self.preview(&body)?;
+        wire::read_request(self, &body)?;
+        let Value::Object(body) = body else {
+            return Err(Place::ROOT.wrong("an object"));
+        };
+        Ok(ChatRequest { inbound: self, preview, body })
+    }
+}
+
+/// A request that passed the checks of its dialect.
+///
+/// `Debug` shows its dialect and flags, never what it says.
+#[derive(Clone)]
+pub struct ChatRequest {
+    inbound: Inbound,
+    preview: Preview,
+    body: Map<String, Value>,
+}
+
+impl ChatRequest {
+    /// The dialect that the client speaks.
+    pub const fn inbound(&self) -> Inbound {
+        self.inbound
+    }
+
+    /// The model that the client asked for.
+    pub fn model(&self) -> &str {
+        &self.preview.model
+    }
+
+    /// Whether the client wants a stream.
+    pub const fn stream(&self) -> bool {
+        self.preview.stream
+    }
+
+    /// The most output tokens that the client wants, if it said so.
+    pub const fn max_output_tokens(&self) -> Option<u64> {
+        self.preview.max_output_tokens
+    }
+
+    /// The body as the client wrote it.
+    pub const fn body(&self) -> &Map<String, Value> {
+        &self.body
+    }
+
+    /// Whether the client asks for log probabilities, which repeat the reply token by token. The gateway refuses that
+    /// while its policy may change replies.
+    pub fn wants_logprobs(&self) -> bool {
+        let field = |key| self.body.get(key);
+        self.inbound == Inbound::OpenAiChat
+            && (field("logprobs").and_then(Value::as_bool) == Some(true)
+                || field("top_logprobs").and_then(Value::as_u64).is_some_and(|count| count > 0))
+    }
+
+    /// Whether the client asks for usage in its stream. Anthropic's streams always carry it.
+    pub fn wants_usage(&self) -> bool {
+        match self.inbound {
+            Inbound::OpenAiChat => {
+                self.body.get("stream_options").and_then(|options| options.get("include_usage"))
+                    == Some(&Value::Bool(true))
+            }
+            Inbound::AnthropicMessages => true,
+        }
+    }
+
+    /// A guess at the number of input tokens, from the size of the body's strings: for reservations, and for usage
+    /// where a provider does not count. Images and files count as a few hundred tokens each.
+    pub fn estimated_input_tokens(&self) -> u64 {
+        let bytes = self.body.iter().map(|(_, value)| text_bytes(value)).sum();
+        crate::chat::estimated_tokens(bytes).max(1)
+    }
+
+    /// Writes the request for a provider.
+    ///
+    /// If the provider speaks the client's dialect, the body passes as it was written, but for the model's name, and for
+    /// usage in OpenAI's streams, which is always asked for. Otherwise it is translated.
+    ///
+    /// # Errors
+    /// [`RequestErrorKind::Unsupported`](crate::RequestErrorKind::Unsupported) for a field that changes the meaning and
+    /// has no counterpart, [`RequestErrorKind::BadValue`](crate::RequestErrorKind::BadValue) for a value that the
+    /// provider's dialect cannot carry.
+    pub fn encode(&self, outbound: Outbound, model: &str) -> Result<ProviderRequest, RequestError> {
+        if self.inbound.is_same_as(outbound) {
+            return Ok(self.pass(outbound, model));
+        }
+        let body = Value::Object(self.body.clone());
+        let request = wire::read_request(self.inbound, &body)?;
+        if let Some(path) = request.notes.untranslatable.first() {
+            return Err(RequestError::unsupported(path, outbound));
+        }
+        wire::write_request(request, outbound, model, self.stream())
+    }
+
+    fn pass(&self, outbound: Outbound, model: &str) -> ProviderRequest {
+        let mut changed = BTreeMap::from([("model", Value::from(model))]);
+        if outbound == Outbound::OpenAi && self.stream() {
+            let mut options = match self.body.get("stream_options") {
+                Some(Value::Object(options)) => options.clone(),
+                _ => Map::new(),
+            };
+            options.insert("include_usage".to_owned(), Value::Bool(true));
+            changed.insert("stream_options", Value::Object(options));
+        }
+        changed.extend(wire::without_our_marks(self.inbound, &self.body));
+        let body = to_bytes(&Changed { body: &self.body, changed });
+        ProviderRequest::new(outbound, wire::path(outbound, model, self.stream()), body, Vec::new())
+    }
+}
+
+impl std::fmt::Debug for ChatRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChatRequest")
+            .field("inbound", &self.inbound)
+            .field("stream", &self.stream())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What to send to a provider, but for its address and key.
+///
+/// `Debug` shows the path and the fields that were dropped, never the body.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProviderRequest {
+    /// Path and query, relative to the provider's base URL, without a leading slash. A model name cannot bend it.
+    pub path: String,
+    /// Headers that the dialect needs, in lower case; the key is not among them.
+    pub headers: Vec<(&'static str, &'static str)>,
+    /// The JSON body.
+    pub body: Vec<u8>,
+    /// Advisory fields of the client's that this dialect has no place for.
+    pub dropped: Vec<String>,
+}
+
+impl ProviderRequest {
+    pub(crate) fn new(outbound: Outbound, path: String, body: Vec<u8>, dropped: Vec<String>) -> Self {
+        let mut headers = vec![("content-type", "application/json")];
+        if outbound == Outbound::Anthropic {
+            headers.push(("anthropic-version", "2023-06-01"));
+        }
+        Self { path, headers, body, dropped }
+    }
+
+    /// The whole address: `base_url`, with or without a slash at its end, and the path.
+    pub fn url(&self, base_url: &str) -> String {
+        format!("{}/{}", base_url.trim_end_matches('/'), self.path)
+    }
+}
+
+impl std::fmt::Debug for ProviderRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProviderRequest")
+            .field("path", &self.path)
+            .field("dropped", &self.dropped)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A body with some top-level fields replaced where they stand, and new ones at the end: nothing else is copied.
+struct Changed<'v> {
+    body: &'v Map<String, Value>,
+    changed: BTreeMap<&'static str, Value>,
+}
+
+impl Serialize for Changed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (key, value) in self.body {
+            map.serialize_entry(key, self.changed.get(key.as_str()).unwrap_or(value))?;
+        }
+        for (key, value) in self.changed.iter().filter(|(key, _)| !self.body.contains_key(**key)) {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+pub(crate) fn to_bytes(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("JSON values with string keys always serialise")
+}
+
+fn text_bytes(value: &Value) -> u64 {
+    // Base64 is priced by pixels and pages, which we do not know; a long unbroken string is taken for it.
+    const BINARY_OVER: usize = 64 * 1024;
+    const BINARY_COUNTS_AS: u64 = 2_000;
+    match value {
+        Value::String(text) if text.len() > BINARY_OVER && !text.contains(' ') => BINARY_COUNTS_AS,
+        Value::String(text) => text.len() as u64,
+        Value::Array(items) => items.iter().map(text_bytes).sum(),
+        Value::Object(map) => map.iter().map(|(key, value)| key.len() as u64 + text_bytes(value)).sum(),
+        Value::Number(_) | Value::Bool(_) | Value::Null => 1,
+    }
+}

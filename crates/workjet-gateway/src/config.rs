@@ -74,9 +74,9 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            first_byte: Duration::from_secs(120),
+            first_byte: Duration::from_secs(300),
             idle: Duration::from_secs(120),
-            request: Duration::from_secs(600),
+            request: Duration::from_secs(900),
         }
     }
 }
@@ -165,11 +165,11 @@ fn aliases(
         if tier_names.contains(alias.as_str()) {
             return Err(source.at(name.span(), format!("the alias {alias:?} has the name of a tier")));
         }
-        if provider::split_target(alias, providers).is_ok() {
+        if provider::target(alias, providers).is_ok() {
             return Err(source.at(name.span(), format!("the alias {alias:?} would hide a provider's model")));
         }
         if !tier_names.contains(to.as_str()) {
-            provider::split_target(to, providers).map_err(|reason| {
+            provider::target(to, providers).map_err(|reason| {
                 source.at(target.span(), format!("{to:?} is neither a tier nor a target: {reason}"))
             })?;
         }

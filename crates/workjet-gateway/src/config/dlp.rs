@@ -24,10 +24,10 @@ pub struct Dlp {
 }
 
 /// What happens to images, files, and signed thinking that carries a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unscannable {
     /// The request is refused.
+    #[default]
     Block,
     /// It passes, and the audit log says so.
     Allow,
@@ -57,7 +57,7 @@ impl Default for Dlp {
             engine: Engine::standard(),
             request: Policy::redact_all(),
             response: Policy::redact_all(),
-            unscannable: Unscannable::Block,
+            unscannable: Unscannable::default(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use toml::Spanned;
 use url::{Host, Url};
+use workjet_router::Target;
 
 use super::error::{ConfigError, Source};
 use super::raw;
@@ -83,8 +84,8 @@ pub enum SecretSource {
 pub struct Tier {
     /// What clients write as `model`.
     pub name: String,
-    /// `provider:model` each, never empty; every provider is one of the configuration's.
-    pub targets: Vec<String>,
+    /// Never empty, and every provider is one of the configuration's.
+    pub targets: Vec<Target>,
 }
 
 pub(super) fn providers(
@@ -214,26 +215,27 @@ pub(super) fn tiers(
         if targets.get_ref().is_empty() {
             return Err(source.at(targets.span(), format!("the tier {text:?} has no targets")));
         }
-        for target in targets.get_ref() {
-            split_target(target.get_ref(), providers)
-                .map_err(|reason| source.at(target.span(), format!("in the tier {text:?}: {reason}")))?;
+        let mut checked = Vec::with_capacity(targets.get_ref().len());
+        for spanned in targets.get_ref() {
+            let wrong = |reason| source.at(spanned.span(), format!("in the tier {text:?}: {reason}"));
+            let target = target(spanned.get_ref(), providers).map_err(wrong)?;
+            if checked.contains(&target) {
+                return Err(wrong(format!("{target} stands there twice")));
+            }
+            checked.push(target);
         }
-        let targets = targets.get_ref().iter().map(|target| target.get_ref().clone()).collect();
-        tiers.push(Tier { name: text.clone(), targets });
+        tiers.push(Tier { name: text.clone(), targets: checked });
     }
     Ok(tiers)
 }
 
-/// The provider and model of `provider:model`, split at the first colon.
-pub(super) fn split_target<'a>(target: &'a str, providers: &[Provider]) -> Result<(&'a str, &'a str), String> {
-    let (provider, model) = target
-        .split_once(':')
-        .filter(|(_, model)| !model.is_empty())
-        .ok_or_else(|| format!("{target:?} is no target: write provider:model"))?;
-    if providers.iter().any(|known| known.name == provider) {
-        Ok((provider, model))
+/// Parses `provider:model`, for a provider that there is.
+pub(super) fn target(text: &str, providers: &[Provider]) -> Result<Target, String> {
+    let target: Target = text.parse().map_err(|error| format!("{text:?} is no target: {error}"))?;
+    if providers.iter().any(|known| known.name == target.provider) {
+        Ok(target)
     } else {
-        Err(format!("there is no provider {provider:?}"))
+        Err(format!("there is no provider {:?}", target.provider))
     }
 }
 

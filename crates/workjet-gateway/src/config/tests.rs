@@ -72,7 +72,8 @@ fn the_documented_file_is_read_as_documented() {
     assert_eq!(config.tls, Tls::SelfSigned { names: vec![] });
     assert_eq!(config.providers[0].api_key, Some(SecretSource::Env("OPENAI_API_KEY".into())));
     assert_eq!(config.providers[1].base_url, "http://127.0.0.1:11434");
-    assert_eq!(config.tiers[0].targets, ["openai:gpt-5-mini", "ollama:llama3.2:3b"]);
+    let targets: Vec<String> = config.tiers[0].targets.iter().map(ToString::to_string).collect();
+    assert_eq!(targets, ["openai:gpt-5-mini", "ollama:llama3.2:3b"]);
     assert_eq!(config.aliases["gpt-5"], "fast");
     assert_eq!(config.dlp.unscannable, Unscannable::Allow);
     let quota = config.user_requests.expect("a limit");
@@ -135,6 +136,7 @@ fn what_cannot_be_honoured_is_refused_with_its_line() {
         ("listen = \"0.0.0.0:1\"\n".into(), 1, "names"),
         (format!("{provider}[[tier]]\nname = \"t\"\ntargets = [\n\"o:m\",\n\"x:m\"]\n"), 8, "\"x\""),
         (format!("{provider}[[tier]]\nname = \"t\"\ntargets = []\n"), 6, "no targets"),
+        (format!("{provider}[[tier]]\nname = \"t\"\ntargets = [\"o:m\",\n \"o:m\"]\n"), 7, "twice"),
         (format!("{provider}[[tier]]\nname = \"t\"\ntargets = [\"o\"]\n"), 6, "provider:model"),
         (format!("{provider}[alias]\na = \"b\"\n"), 5, "neither"),
         (format!("{provider}{provider}"), 5, "already"),

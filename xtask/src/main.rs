@@ -1,1 +1,87 @@
-fn main(){}
+//! The project's own commands.
+//!
+//! `cargo xtask test` runs every check and every test from a fresh clone, with its own set-up; CI calls the same.
+//! `cargo xtask load` measures what the gateway adds to a request.
+
+mod command;
+mod deny;
+mod e2e;
+mod examples;
+mod load;
+mod steps;
+mod wasm;
+
+use std::env;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::command::Tools;
+
+const USAGE: &str = "\
+cargo xtask test [--list] [--only STEP,…] [--skip STEP,…] [--keep-going] [--target-dir DIR] [-- PYTEST ARGUMENTS…]
+    runs every check and every test; needs Rust, a C compiler and Python 3.10 or later
+cargo xtask load [--target-dir DIR] [-- ARGUMENTS…]
+    measures in a release build what the gateway adds to a request
+";
+
+/// What the command line asks for.
+#[derive(Debug, Default)]
+struct Options {
+    list: bool,
+    only: Vec<String>,
+    skip: Vec<String>,
+    keep_going: bool,
+    target_dir: Option<PathBuf>,
+    rest: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<bool> {
+    let mut arguments = env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let options = parse(arguments)?;
+    let tools = Tools::new(options.target_dir.clone())?;
+    match command.as_str() {
+        "test" => steps::run(&tools, &options),
+        "load" => load::run(&tools, &options.rest).map(|()| true),
+        "" | "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(true)
+        }
+        other => bail!("no command {other:?}\n{USAGE}"),
+    }
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options> {
+    let mut options = Options::default();
+    while let Some(argument) = arguments.next() {
+        let mut value = || {
+            arguments
+                .next()
+                .with_context(|| format!("{argument} needs a value\n{USAGE}"))
+        };
+        let list = |text: String| text.split(',').map(str::to_owned).collect();
+        match argument.as_str() {
+            "--list" => options.list = true,
+            "--only" => options.only = list(value()?),
+            "--skip" => options.skip = list(value()?),
+            "--keep-going" => options.keep_going = true,
+            "--target-dir" => options.target_dir = Some(value()?.into()),
+            "--" => options.rest.extend(arguments.by_ref()),
+            _ => bail!("no option {argument:?}\n{USAGE}"),
+        }
+    }
+    Ok(options)
+}

@@ -1,1 +1,26 @@
-//! workjet-dlp
+//! Finds sensitive text and acts on it, in whole texts, JSON documents and streams.
+
+mod checksum;
+mod context;
+mod custom;
+mod detector;
+mod engine;
+mod error;
+mod finding;
+#[cfg(feature = "json")]
+mod json;
+mod policy;
+mod rules;
+mod run;
+mod scanner;
+mod search;
+
+pub use custom::CustomPattern;
+pub use detector::Detector;
+pub use engine::{Engine, EngineBuilder, FindIter, Preset, Redacted};
+pub use error::{Error, ErrorKind};
+pub use finding::{Confidence, Finding};
+#[cfg(feature = "json")]
+pub use json::{JsonReport, Shape, Unscannable, UnscannableReason, Verdict};
+pub use policy::{Action, Policy};
+pub use scanner::{Flow, Scanner};

@@ -1,0 +1,113 @@
+//! Words before a value: what they say about it.
+//!
+//! Rules look at most 256 bytes behind, in the same text or at the JSON key before it.
+
+use std::borrow::Cow;
+
+/// What stands before a JSON value, for rules that look behind: its key, as JSON writes it. Nothing if no rule would
+/// take an interest in the key.
+pub(crate) fn before_value_of(key: &str) -> Cow<'static, str> {
+    if key.is_empty() || key.len() > 200 || !may_matter(key) {
+        return Cow::Borrowed("");
+    }
+    // Control characters and quotes would make the key look like more than one word.
+    let key = key.replace(|c: char| c.is_control() || c == '"' || c == '\\', " ");
+    Cow::Owned(format!("\"{key}\": \""))
+}
+
+/// Parts of the words and names that rules look for.
+const STEMS: &[&str] = &[
+    "acc", "amex", "auth", "aws", "call", "card", "cc", "cell", "code", "contact", "cred", "desk", "dial",
+    "fax", "itin", "key", "maestro", "master", "message", "mobile", "number", "office", "pan", "pass",
+    "phone", "pin", "pwd", "reach", "register", "ring", "secret", "security", "sms", "social", "ssn",
+    "taxpayer", "tel", "text", "token", "visa", "whatsapp",
+];
+
+fn may_matter(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    STEMS.iter().any(|stem| key.contains(stem))
+}
+
+/// The last words before a place, in lower case, each with one space around it. `cardNumber`, `card_number` and
+/// `Card number:` all read ` card number `.
+pub(crate) struct Words {
+    text: [u8; 2 * Words::REACH + 2],
+    len: usize,
+}
+
+impl Words {
+    /// Bytes that are read.
+    const REACH: usize = 64;
+
+    pub(crate) fn before(behind: &[u8]) -> Self {
+        let cut = behind.len().saturating_sub(Self::REACH);
+        // A word that is cut off is not that word.
+        let within_word = cut > 0 && behind[cut - 1].is_ascii_alphabetic();
+        let start = if within_word {
+            cut + behind[cut..]
+                .iter()
+                .take_while(|byte| byte.is_ascii_alphabetic())
+                .count()
+        } else {
+            cut
+        };
+        let mut words = Self {
+            text: [b' '; 2 * Self::REACH + 2],
+            len: 1,
+        };
+        let mut previous = b' ';
+        for &byte in &behind[start..] {
+            let camel = byte.is_ascii_uppercase() && previous.is_ascii_lowercase();
+            if camel || !byte.is_ascii_alphabetic() {
+                words.push(b' ');
+            }
+            if byte.is_ascii_alphabetic() {
+                words.push(byte.to_ascii_lowercase());
+            }
+            previous = byte;
+        }
+        words.push(b' ');
+        words
+    }
+
+    fn push(&mut self, byte: u8) {
+        if byte != b' ' || self.text[self.len - 1] != b' ' {
+            self.text[self.len] = byte;
+            self.len += 1;
+        }
+    }
+
+    /// Whether one of the words or phrases stands there. Each is given with a space before and after it.
+    pub(crate) fn have(&self, spaced: &[&str]) -> bool {
+        let text = &self.text[..self.len];
+        spaced
+            .iter()
+            .any(|word| text.windows(word.len()).any(|window| window == word.as_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_sentences_read_alike() {
+        for text in [
+            "cardNumber=",
+            "card_number: ",
+            "my Card number is ",
+            "\"card-number\": \"",
+        ] {
+            assert!(Words::before(text.as_bytes()).have(&[" card number "]), "{text}");
+        }
+        assert!(!Words::before(b"discarded ").have(&[" card "]));
+    }
+
+    #[test]
+    fn a_word_cut_off_by_the_reach_is_not_read() {
+        let text = format!("discard{}", ".".repeat(Words::REACH - 4));
+        assert!(!Words::before(text.as_bytes()).have(&[" card "]));
+        let text = format!("card{}", ".".repeat(Words::REACH - 4));
+        assert!(Words::before(text.as_bytes()).have(&[" card "]));
+    }
+}

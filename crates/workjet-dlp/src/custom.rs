@@ -1,0 +1,292 @@
+//! Patterns of the user's own, exact on streams.
+//!
+//! A pattern is compiled to a Thompson NFA and simulated from one position with threads in order of preference, which is
+//! the leftmost-first semantics of the `regex` crate. Simulating it here, instead of calling a search, is what tells "no
+//! match" from "no match yet": the answer is [`Verdict::More`] exactly when bytes yet to come decide.
+
+use std::sync::Arc;
+
+use regex_automata::nfa::thompson::{Compiler, Config, NFA, State, WhichCaptures};
+use regex_automata::util::look::Look;
+use regex_automata::util::primitives::StateID;
+use regex_syntax::hir::Hir;
+
+use crate::finding::Confidence;
+use crate::search::{Hit, Peek, Verdict, Window};
+use crate::{Detector, Error, ErrorKind};
+
+/// Compiled size that one pattern may reach.
+const BUDGET_BYTES: usize = 1 << 20;
+
+/// The longest match that may be derived or declared. A stream may have to hold back as much.
+const LONGEST_BYTES: usize = 4096;
+
+/// A detector defined by a regular expression, in the syntax of the [`regex`](https://docs.rs/regex/latest/regex/#syntax)
+/// crate, Unicode `\b` included.
+///
+/// A stream must know how long to wait, so a pattern needs a longest match: `EMP-[0-9]{6}` has one, `EMP-[0-9]+` needs
+/// [`max_len`](Self::max_len).
+///
+/// ```
+/// use workjet_dlp::{CustomPattern, Engine, Policy};
+///
+/// let ticket = CustomPattern::new("ticket", r"\bTCK-[0-9]+\b")?.max_len(20);
+/// let engine = Engine::builder().custom(ticket).build()?;
+/// assert_eq!(engine.redact("see TCK-4711", &Policy::redact_all()).text, "see [REDACTED:ticket]");
+/// # Ok::<(), workjet_dlp::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct CustomPattern {
+    name: Arc<str>,
+    hir: Hir,
+    max_len: Option<usize>,
+}
+
+impl CustomPattern {
+    /// Parses a pattern. Findings carry `name`, and so does the placeholder.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Name`] unless `name` is `[a-z][a-z0-9_]*` of at most 64 bytes, [`ErrorKind::Syntax`] for what is not
+    /// a pattern, [`ErrorKind::EmptyMatch`] if it can match the empty text or never matches.
+    pub fn new(name: &str, pattern: &str) -> Result<Self, Error> {
+        let well_formed = name.len() <= 64
+            && name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+        if !well_formed {
+            let message = format!("pattern name {name:?}: use a-z, 0-9 and _, a letter first, at most 64");
+            return Err(Error::new(ErrorKind::Name, message));
+        }
+        let hir = regex_syntax::parse(pattern)
+            .map_err(|error| Error::new(ErrorKind::Syntax, format!("pattern `{name}`: {error}")))?;
+        match hir.properties().minimum_len() {
+            Some(0) => {
+                let message =
+                    format!("pattern `{name}` matches the empty text: make some part of it required");
+                Err(Error::new(ErrorKind::EmptyMatch, message))
+            }
+            None => Err(Error::new(
+                ErrorKind::EmptyMatch,
+                format!("pattern `{name}` can never match"),
+            )),
+            Some(_) => Ok(Self {
+                name: name.into(),
+                hir,
+                max_len: None,
+            }),
+        }
+    }
+
+    /// Declares that nothing longer than `bytes` is to be found: 1 to 4,096. A longer match is cut there, or, if the pattern
+    /// prefers a shorter one, becomes that; so declare more than is likely.
+    #[must_use]
+    pub fn max_len(mut self, bytes: usize) -> Self {
+        self.max_len = Some(bytes);
+        self
+    }
+
+    /// The name that findings carry.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn compile(&self) -> Result<(Detector, Custom), Error> {
+        let name = &self.name;
+        let longest = match (self.max_len, self.hir.properties().maximum_len()) {
+            (Some(declared), _) if !(1..=LONGEST_BYTES).contains(&declared) => {
+                let message = format!("pattern `{name}`: max_len must be 1 to {LONGEST_BYTES} bytes");
+                return Err(Error::new(ErrorKind::Unbounded, message));
+            }
+            (Some(declared), Some(derived)) => declared.min(derived),
+            (Some(declared), None) => declared,
+            (None, Some(derived)) if derived <= LONGEST_BYTES => derived,
+            (None, _) => {
+                let message = format!(
+                    "pattern `{name}` can match more than {LONGEST_BYTES} bytes: bound its repetitions or declare max_len"
+                );
+                return Err(Error::new(ErrorKind::Unbounded, message));
+            }
+        };
+        let config = Config::new()
+            .nfa_size_limit(Some(BUDGET_BYTES))
+            .which_captures(WhichCaptures::None);
+        let nfa = Compiler::new()
+            .configure(config)
+            .build_from_hir(&self.hir)
+            .map_err(|_| {
+                Error::new(
+                    ErrorKind::TooLarge,
+                    format!("pattern `{name}` compiles to more than 1 MB: make it smaller"),
+                )
+            })?;
+        let starts = start_bytes(&nfa);
+        Ok((
+            Detector::custom(Arc::clone(name)),
+            Custom { nfa, starts, longest },
+        ))
+    }
+}
+
+pub(crate) struct Custom {
+    nfa: NFA,
+    starts: Box<[bool; 256]>,
+    longest: usize,
+}
+
+/// Threads of the simulation, kept between calls for their memory.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    current: Vec<StateID>,
+    following: Vec<StateID>,
+    pending: Vec<StateID>,
+    /// For each state, the round in which it was last added.
+    added: Vec<u64>,
+    round: u64,
+}
+
+/// How following the empty transitions of a state ended.
+enum Closure {
+    Open,
+    /// A match; whatever has lower preference is out.
+    Matched,
+    /// An assertion asks about a character that has not arrived.
+    Unknown,
+}
+
+impl Custom {
+    pub(crate) fn can_start(&self, byte: u8) -> bool {
+        self.starts[usize::from(byte)]
+    }
+
+    /// The longest match, and the character after it that an assertion may ask about.
+    pub(crate) fn longest(&self) -> usize {
+        self.longest + 4
+    }
+
+    pub(crate) fn verify(&self, window: &Window<'_>, at: usize, scratch: &mut Scratch) -> Verdict {
+        let text = Window {
+            bytes: &window.bytes[window.origin..],
+            origin: 0,
+            last: window.last,
+        };
+        let at = at - window.origin;
+        if scratch.added.len() < self.nfa.states().len() {
+            scratch.added.resize(self.nfa.states().len(), 0);
+        }
+        let mut end = None;
+        scratch.following.clear();
+        scratch.round += 1;
+        if let Closure::Unknown = self.follow(&text, self.nfa.start_anchored(), at, scratch) {
+            return Verdict::More;
+        }
+        for here in at..at + self.longest {
+            std::mem::swap(&mut scratch.current, &mut scratch.following);
+            if scratch.current.is_empty() {
+                break;
+            }
+            let Some(byte) = text.byte(here) else {
+                if text.last {
+                    break;
+                }
+                return Verdict::More;
+            };
+            scratch.following.clear();
+            scratch.round += 1;
+            for index in 0..scratch.current.len() {
+                let Some(target) = self.target(scratch.current[index], byte) else {
+                    continue;
+                };
+                match self.follow(&text, target, here + 1, scratch) {
+                    Closure::Open => {}
+                    Closure::Matched => {
+                        end = Some(here + 1);
+                        break;
+                    }
+                    Closure::Unknown => return Verdict::More,
+                }
+            }
+        }
+        end.map_or(Verdict::No, |end| {
+            Hit::new(end + window.origin, Confidence::Medium).into()
+        })
+    }
+
+    /// The state that `byte` leads to.
+    fn target(&self, state: StateID, byte: u8) -> Option<StateID> {
+        match self.nfa.state(state) {
+            State::ByteRange { trans } if trans.matches_byte(byte) => Some(trans.next),
+            State::Sparse(transitions) => transitions.matches_byte(byte),
+            State::Dense(transitions) => transitions.matches_byte(byte),
+            _ => None,
+        }
+    }
+
+    /// Adds the states that `from` reaches without consuming a byte, in order of preference.
+    fn follow(&self, text: &Window<'_>, from: StateID, at: usize, scratch: &mut Scratch) -> Closure {
+        scratch.pending.clear();
+        scratch.pending.push(from);
+        while let Some(state) = scratch.pending.pop() {
+            if scratch.added[state.as_usize()] == scratch.round {
+                continue;
+            }
+            scratch.added[state.as_usize()] = scratch.round;
+            match self.nfa.state(state) {
+                State::ByteRange { .. } | State::Sparse(_) | State::Dense(_) => scratch.following.push(state),
+                State::Union { alternates } => scratch.pending.extend(alternates.iter().rev()),
+                State::BinaryUnion { alt1, alt2 } => scratch.pending.extend([*alt2, *alt1]),
+                State::Capture { next, .. } => scratch.pending.push(*next),
+                State::Fail => {}
+                State::Match { .. } => return Closure::Matched,
+                State::Look { look, next } => {
+                    if asks_about_next(*look) && matches!(text.peek(at), Peek::Unknown) {
+                        return Closure::Unknown;
+                    }
+                    if self.nfa.look_matcher().matches(*look, text.bytes, at) {
+                        scratch.pending.push(*next);
+                    }
+                }
+            }
+        }
+        Closure::Open
+    }
+}
+
+/// Whether the assertion reads the character after its position. All do but those about a beginning.
+fn asks_about_next(look: Look) -> bool {
+    !matches!(
+        look,
+        Look::Start | Look::StartLF | Look::WordStartHalfAscii | Look::WordStartHalfUnicode
+    )
+}
+
+/// The bytes that a match can begin with: a superset, since assertions are taken to hold.
+fn start_bytes(nfa: &NFA) -> Box<[bool; 256]> {
+    let mut starts = Box::new([false; 256]);
+    let mut seen = vec![false; nfa.states().len()];
+    let mut pending = vec![nfa.start_anchored()];
+    while let Some(state) = pending.pop() {
+        if std::mem::replace(&mut seen[state.as_usize()], true) {
+            continue;
+        }
+        let mut mark = |from: u8, to: u8| starts[usize::from(from)..=usize::from(to)].fill(true);
+        match nfa.state(state) {
+            State::ByteRange { trans } => mark(trans.start, trans.end),
+            State::Sparse(sparse) => sparse
+                .transitions
+                .iter()
+                .for_each(|trans| mark(trans.start, trans.end)),
+            State::Dense(dense) => {
+                (0..=u8::MAX)
+                    .filter(|byte| dense.matches_byte(*byte).is_some())
+                    .for_each(|byte| mark(byte, byte));
+            }
+            State::Union { alternates } => pending.extend(alternates.iter()),
+            State::BinaryUnion { alt1, alt2 } => pending.extend([*alt1, *alt2]),
+            State::Capture { next, .. } | State::Look { next, .. } => pending.push(*next),
+            State::Fail | State::Match { .. } => {}
+        }
+    }
+    starts
+}

@@ -1,0 +1,308 @@
+//! The engine: a set of rules, ready to search.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::custom::{CustomPattern, Scratch};
+use crate::finding::utf16_len;
+use crate::scanner::Cursor;
+use crate::search::{Rules, Step, Window};
+use crate::{Action, Detector, Error, ErrorKind, Finding, Policy, Scanner};
+
+/// Finds sensitive text. Build one and clone it freely: clones share everything.
+///
+/// ```
+/// use workjet_dlp::{Detector, Engine};
+///
+/// let engine = Engine::standard();
+/// let found: Vec<_> = engine.find_iter("write to bob@example.com").collect();
+/// assert_eq!(found[0].detector(), &Detector::EMAIL);
+/// assert_eq!(found[0].span(), 9..24);
+/// ```
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) rules: Rules,
+    report: Box<[Action]>,
+    detectors: Vec<Detector>,
+}
+
+/// A named set of detectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Preset {
+    /// The six of [`Detector::BUILT_IN`].
+    Standard,
+}
+
+/// What a policy made of a whole text. See [`Engine::redact`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct Redacted<'t> {
+    /// The text that may pass; borrowed if it is the original. If `blocked`, it ends where that finding starts.
+    pub text: Cow<'t, str>,
+    /// All findings, in order; the one that blocked last.
+    pub findings: Vec<Finding>,
+    /// The finding that stopped the text, if one did.
+    pub blocked: Option<Finding>,
+}
+
+impl Engine {
+    /// Starts with no detectors at all.
+    #[must_use]
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder {
+            preset: None,
+            customs: Vec::new(),
+        }
+    }
+
+    /// An engine with the six built-in detectors.
+    #[must_use]
+    pub fn standard() -> Self {
+        Self::from_rules(true, Vec::new())
+    }
+
+    fn from_rules(built_in: bool, customs: Vec<(Detector, crate::custom::Custom)>) -> Self {
+        let built_in_detectors: &[Detector] = if built_in { &Detector::BUILT_IN } else { &[] };
+        let detectors = built_in_detectors
+            .iter()
+            .cloned()
+            .chain(customs.iter().map(|(name, _)| name.clone()))
+            .collect();
+        let rules = Rules::new(built_in, customs);
+        let report = rules.actions(|_| Action::Warn);
+        Self {
+            inner: Arc::new(Inner {
+                rules,
+                report,
+                detectors,
+            }),
+        }
+    }
+
+    /// The detectors that this engine has: built-in ones, then custom patterns in the order given.
+    pub fn detectors(&self) -> impl Iterator<Item = &Detector> {
+        self.inner.detectors.iter()
+    }
+
+    /// Searches with all detectors, from left to right. Findings do not overlap.
+    pub fn find_iter<'t>(&self, text: &'t str) -> FindIter<'t> {
+        self.find_iter_bytes(text.as_bytes())
+    }
+
+    /// Like [`find_iter`](Self::find_iter) for bytes that need not be UTF-8: a byte that is not separates what stands
+    /// before it from what follows.
+    pub fn find_iter_bytes<'t>(&self, bytes: &'t [u8]) -> FindIter<'t> {
+        FindIter {
+            engine: Arc::clone(&self.inner),
+            bytes,
+            at: 0,
+            utf16: 0,
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Applies a policy to a whole text: a function of the text and the policy, nothing else.
+    ///
+    /// ```
+    /// # use workjet_dlp::{Action, Engine, Policy};
+    /// let engine = Engine::standard();
+    /// let policy = Policy::redact_all().with("us_ssn", Action::Block);
+    ///
+    /// assert_eq!(engine.redact("call 212-555-0123", &policy).text, "call [REDACTED:phone]");
+    ///
+    /// let blocked = engine.redact("my SSN is 536-22-8726.", &policy);
+    /// assert_eq!(blocked.text, "my SSN is ");
+    /// assert!(blocked.blocked.is_some());
+    /// ```
+    #[must_use]
+    pub fn redact<'t>(&self, text: &'t str, policy: &Policy) -> Redacted<'t> {
+        self.redact_after("", text, policy)
+    }
+
+    /// Like [`redact`](Self::redact) for a value that stands under a name, a JSON key for instance: words in `key` count as
+    /// words before the value. `"hunter2!x"` is not suspicious; under the key `password` it is.
+    #[must_use]
+    pub fn redact_under_key<'t>(&self, key: &str, value: &'t str, policy: &Policy) -> Redacted<'t> {
+        self.redact_after(&crate::context::before_value_of(key), value, policy)
+    }
+
+    fn redact_after<'t>(&self, context: &str, text: &'t str, policy: &Policy) -> Redacted<'t> {
+        let actions = self.inner.rules.actions(|detector| policy.action(detector));
+        let mut scratch = Scratch::default();
+        let mut run = |bytes: &[u8]| {
+            let mut out = String::new();
+            let mut cursor = Cursor::new(context.len());
+            let _ = cursor.drive(&self.inner.rules, &actions, bytes, true, &mut scratch, &mut out);
+            (out, cursor)
+        };
+        let (out, cursor) = if context.is_empty() {
+            run(text.as_bytes())
+        } else {
+            run([context, text].concat().as_bytes())
+        };
+        let text = if out == text {
+            Cow::Borrowed(text)
+        } else {
+            Cow::Owned(out)
+        };
+        Redacted {
+            text,
+            findings: cursor.findings,
+            blocked: cursor.blocked,
+        }
+    }
+
+    /// Starts a stream.
+    #[must_use]
+    pub fn scanner(&self, policy: &Policy) -> Scanner {
+        let actions = self.inner.rules.actions(|detector| policy.action(detector));
+        Scanner::new(Arc::clone(&self.inner), actions, "")
+    }
+
+    /// Starts a stream for a value that stands under a name. See [`redact_under_key`](Self::redact_under_key).
+    #[must_use]
+    pub fn scanner_under_key(&self, key: &str, policy: &Policy) -> Scanner {
+        let actions = self.inner.rules.actions(|detector| policy.action(detector));
+        Scanner::new(
+            Arc::clone(&self.inner),
+            actions,
+            &crate::context::before_value_of(key),
+        )
+    }
+
+    /// The most bytes that a [`Scanner`] of this engine ever holds back: 320 for the built-in detectors, more only if a
+    /// custom pattern's longest match asks for it.
+    #[must_use]
+    pub fn max_hold_back_bytes(&self) -> usize {
+        self.inner.rules.longest()
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::standard()
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("detectors", &self.inner.detectors)
+            .finish_non_exhaustive()
+    }
+}
+
+// Not derived: the text may hold what the policy lets pass.
+impl fmt::Debug for Redacted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redacted")
+            .field("bytes", &self.text.len())
+            .field("findings", &self.findings)
+            .field("blocked", &self.blocked)
+            .finish()
+    }
+}
+
+/// Chooses what an [`Engine`] looks for.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct EngineBuilder {
+    preset: Option<Preset>,
+    customs: Vec<CustomPattern>,
+}
+
+impl EngineBuilder {
+    /// Adds a set of built-in detectors.
+    pub fn preset(mut self, preset: Preset) -> Self {
+        self.preset = Some(preset);
+        self
+    }
+
+    /// Adds a pattern. Where several match at one place, the one added first wins.
+    pub fn custom(mut self, pattern: CustomPattern) -> Self {
+        self.customs.push(pattern);
+        self
+    }
+
+    /// Compiles everything.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DuplicateName`], [`ErrorKind::Unbounded`] and [`ErrorKind::TooLarge`], with the pattern's name.
+    pub fn build(self) -> Result<Engine, Error> {
+        let mut names: BTreeSet<&str> = Detector::BUILT_IN.iter().map(Detector::as_str).collect();
+        for pattern in &self.customs {
+            if !names.insert(pattern.name()) {
+                let message = format!("pattern `{}`: the name is taken", pattern.name());
+                return Err(Error::new(ErrorKind::DuplicateName, message));
+            }
+        }
+        let customs = self
+            .customs
+            .iter()
+            .map(CustomPattern::compile)
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Engine::from_rules(self.preset.is_some(), customs))
+    }
+}
+
+/// Findings from left to right. See [`Engine::find_iter`].
+pub struct FindIter<'t> {
+    engine: Arc<Inner>,
+    bytes: &'t [u8],
+    at: usize,
+    utf16: usize,
+    scratch: Scratch,
+}
+
+impl Iterator for FindIter<'_> {
+    type Item = Finding;
+
+    fn next(&mut self) -> Option<Finding> {
+        let window = Window {
+            bytes: self.bytes,
+            origin: 0,
+            last: true,
+        };
+        let step = self
+            .engine
+            .rules
+            .next(&window, self.at, &self.engine.report, &mut self.scratch);
+        let Step::Found { start, rule, hit } = step else {
+            self.at = self.bytes.len();
+            return None;
+        };
+        let rest = &self.bytes[hit.end..];
+        let run = hit
+            .run
+            .map_or(0, |mut run| run.advance(rest).unwrap_or(rest.len()));
+        let end = hit.end + run;
+        let utf16_start = self.utf16 + utf16_len(&self.bytes[self.at..start]);
+        let utf16_end = utf16_start + utf16_len(&self.bytes[start..end]);
+        (self.at, self.utf16) = (end, utf16_end);
+        Some(Finding {
+            detector: self.engine.rules.get(rule).detector.clone(),
+            subtype: hit.subtype,
+            span: start..end,
+            utf16_span: utf16_start..utf16_end,
+            path: None,
+            action: Action::Warn,
+            confidence: hit.confidence,
+        })
+    }
+}
+
+impl std::iter::FusedIterator for FindIter<'_> {}
+
+impl fmt::Debug for FindIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FindIter")
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,87 @@
+//! What was found, and where; never the text itself.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::{Action, Detector};
+
+/// How sure a rule is of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
+pub enum Confidence {
+    /// The shape alone.
+    Low,
+    /// The shape, and words before it or a plausible structure.
+    Medium,
+    /// A checksum or a prefix that nothing else has.
+    High,
+}
+
+/// A piece of sensitive text: what kind, where, and what is done about it. It never holds the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Finding {
+    pub(crate) detector: Detector,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub(crate) subtype: Option<&'static str>,
+    pub(crate) span: Range<usize>,
+    pub(crate) utf16_span: Range<usize>,
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub(crate) path: Option<Arc<str>>,
+    pub(crate) action: Action,
+    pub(crate) confidence: Confidence,
+}
+
+impl Finding {
+    /// Which detector found it.
+    #[must_use]
+    pub fn detector(&self) -> &Detector {
+        &self.detector
+    }
+
+    /// What it is more precisely, where the rule can tell: `us_itin`, `github`, `jwt`, …
+    #[must_use]
+    pub fn subtype(&self) -> Option<&str> {
+        self.subtype
+    }
+
+    /// Its place in the original text, in bytes. In a stream, counted from the first byte of the stream; in JSON, from
+    /// the first byte of the decoded string at [`path`](Self::path).
+    #[must_use]
+    pub fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    /// Its place in UTF-16 code units, as JavaScript and many editors count.
+    #[must_use]
+    pub fn utf16_span(&self) -> Range<usize> {
+        self.utf16_span.clone()
+    }
+
+    /// The place in the JSON document, such as `messages[0].content`. Keys that the caller made up show as `*`.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    /// What was done about it. Plain searches, which do nothing, say [`Action::Warn`].
+    #[must_use]
+    pub fn action(&self) -> Action {
+        self.action
+    }
+
+    /// How sure the rule is.
+    #[must_use]
+    pub fn confidence(&self) -> Confidence {
+        self.confidence
+    }
+}
+
+/// UTF-16 code units of `bytes`: one per character, two for those outside the Basic Multilingual Plane. Counts by lead
+/// bytes, so that a text may be counted in pieces cut anywhere; a byte that is not UTF-8 counts as if it were a lead.
+pub(crate) fn utf16_len(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .map(|byte| usize::from(!matches!(byte, 0x80..=0xBF)) + usize::from(*byte >= 0xF0))
+        .sum()
+}

@@ -1,0 +1,338 @@
+//! JSON documents: each string is a text of its own, and a [`Shape`] says what may be done with it.
+//!
+//! A shape lists what a protocol defines. Whatever it does not list is scanned, keys and numbers included, so that a field
+//! nobody thought of is not a way around. A finding reports its path with the protocol's own keys only; a key that the
+//! caller made up may itself be sensitive and shows as `*`.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::{Action, Engine, Finding, Policy};
+
+mod text;
+
+/// Deeper values are reported as unscannable. `serde_json` itself reads no more than 128 levels.
+const MAX_DEPTH: usize = 192;
+
+/// What a position in a JSON document holds. A value of another type than its shape expects is treated as [`Shape::Any`];
+/// `null` and booleans hold nothing.
+///
+/// ```
+/// use workjet_dlp::{Engine, Policy, Shape};
+///
+/// static MESSAGE: Shape = Shape::Object(&[("role", Shape::Constant(&["user", "assistant"])), ("content", Shape::Text)]);
+///
+/// let mut message = serde_json::json!({"role": "user", "content": "I am bob@example.com"});
+/// let report = Engine::standard().redact_json(&mut message, &MESSAGE, &Policy::redact_all());
+/// assert_eq!(message["content"], "I am [REDACTED:email]");
+/// assert_eq!(report.findings[0].path(), Some("content"));
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Shape {
+    /// A string that people or models read: rewritten in place.
+    Text,
+    /// A string that is one of these; any other is treated as [`Shape::Name`].
+    Constant(&'static [&'static str]),
+    /// A string that must stay as it is, because something else refers to it: a finding refuses the document.
+    Name,
+    /// A string that holds JSON: its strings and numbers are scanned and rewritten, the rest stays byte for byte. If it is not
+    /// JSON it is treated as [`Shape::Text`].
+    Json,
+    /// An address: `data:` is [`Shape::Opaque`], others are [`Shape::Name`].
+    Url,
+    /// What cannot be read, such as an image: reported as unscannable if it is there.
+    Opaque,
+    /// A string under a signature: a finding makes it unscannable.
+    Signed,
+    /// A number that is a setting: not scanned. A string in its place is [`Shape::Text`].
+    Number,
+    /// Not looked at: the caller scans it elsewhere.
+    Skip,
+    /// Everything within is scanned: strings and numbers are rewritten (a number becomes a string), a finding in a key refuses
+    /// the document.
+    Any,
+    /// An object with these keys. Other keys are scanned, and their values are [`Shape::Any`].
+    Object(&'static [(&'static str, Shape)]),
+    /// An array whose elements are alike.
+    List(&'static Shape),
+    /// An object whose shape is chosen by the string under `tag`; an unknown tag is [`Shape::Any`].
+    Tagged {
+        /// The key that decides.
+        tag: &'static str,
+        /// The tag's values and what each means.
+        cases: &'static [(&'static str, &'static Shape)],
+    },
+    /// Where several types may stand.
+    Either {
+        /// For a string.
+        text: &'static Shape,
+        /// For an array.
+        list: &'static Shape,
+        /// For an object.
+        object: &'static Shape,
+    },
+}
+
+/// What a scan of a document came to. See [`Engine::redact_json`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "the verdict says whether the document may be used"]
+pub struct JsonReport {
+    /// All findings, in the order of the document, each with its path.
+    pub findings: Vec<Finding>,
+    /// Parts that could not be read or not be rewritten, and hold, or may hold, sensitive text.
+    pub unscannable: Vec<Unscannable>,
+    /// Whether the document may pass.
+    pub verdict: Verdict,
+}
+
+/// Whether a document may pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may, as it is now.
+    Pass,
+    /// The policy blocks this finding.
+    Blocked(Finding),
+    /// The policy redacts this finding, but it is in a key or name that cannot be rewritten.
+    Refused(Finding),
+}
+
+/// A part of a document that the engine could not vouch for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unscannable {
+    path: Arc<str>,
+    reason: UnscannableReason,
+}
+
+impl Unscannable {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(&self) -> UnscannableReason {
+        self.reason
+    }
+}
+
+/// Why a part is unscannable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum UnscannableReason {
+    /// An image, a file, or the like.
+    Opaque,
+    /// A finding in text that must not be changed.
+    Signed,
+    /// Nested too deeply to be visited. Parsers with a limit, `serde_json` by default, never produce it.
+    TooDeep,
+}
+
+impl Engine {
+    /// Applies a policy to a JSON document, in place. Every string is a text of its own, and under a key that the caller
+    /// made up, the key's words count as words before the value.
+    ///
+    /// The document must only be used if the verdict is [`Verdict::Pass`] and the caller accepts every unscannable part.
+    pub fn redact_json(&self, document: &mut Value, shape: &Shape, policy: &Policy) -> JsonReport {
+        let mut visit = Visit::new(self, policy);
+        visit.value(document, shape, "", 0);
+        visit.report()
+    }
+
+    /// Searches a JSON document and changes nothing: all findings say [`Action::Warn`].
+    pub fn find_json(&self, document: &Value, shape: &Shape) -> JsonReport {
+        self.redact_json(&mut document.clone(), shape, &Policy::all(Action::Warn))
+    }
+
+    /// Applies a policy to JSON in its written form, such as the arguments of a tool call. The strings and numbers within are
+    /// scanned as under [`Shape::Any`]; everything that is not redacted stays byte for byte. `None` if `json` is not JSON.
+    #[must_use]
+    pub fn redact_json_text(&self, json: &str, policy: &Policy) -> Option<(String, JsonReport)> {
+        let mut visit = Visit::new(self, policy);
+        let text = visit.json_text(json)?;
+        Some((text, visit.report()))
+    }
+}
+
+/// A walk over a document.
+struct Visit<'e> {
+    engine: &'e Engine,
+    policy: &'e Policy,
+    path: String,
+    findings: Vec<Finding>,
+    unscannable: Vec<Unscannable>,
+    blocked: Option<Finding>,
+    refused: Option<Finding>,
+}
+
+impl<'e> Visit<'e> {
+    fn new(engine: &'e Engine, policy: &'e Policy) -> Self {
+        let path = String::new();
+        Self {
+            engine,
+            policy,
+            path,
+            findings: Vec::new(),
+            unscannable: Vec::new(),
+            blocked: None,
+            refused: None,
+        }
+    }
+
+    fn report(self) -> JsonReport {
+        let verdict = match (self.blocked, self.refused) {
+            (Some(finding), _) => Verdict::Blocked(finding),
+            (None, Some(finding)) => Verdict::Refused(finding),
+            (None, None) => Verdict::Pass,
+        };
+        JsonReport {
+            findings: self.findings,
+            unscannable: self.unscannable,
+            verdict,
+        }
+    }
+
+    /// `key` is the caller's own key nearest above the value, or empty.
+    fn value(&mut self, value: &mut Value, shape: &Shape, key: &str, depth: usize) {
+        if depth > MAX_DEPTH {
+            return self.unscannable(UnscannableReason::TooDeep);
+        }
+        match (shape, &mut *value) {
+            (Shape::Skip, _) | (_, Value::Null | Value::Bool(_)) => {}
+            (Shape::Opaque, _) => self.unscannable(UnscannableReason::Opaque),
+            (Shape::Either { text, .. }, Value::String(_)) => self.value(value, text, key, depth + 1),
+            (Shape::Either { list, .. }, Value::Array(_)) => self.value(value, list, key, depth + 1),
+            (Shape::Either { object, .. }, Value::Object(_)) => self.value(value, object, key, depth + 1),
+
+            (Shape::Constant(listed), Value::String(text)) if listed.contains(&text.as_str()) => {}
+            (Shape::Url, Value::String(text)) if is_data_url(text) => {
+                self.unscannable(UnscannableReason::Opaque)
+            }
+            (Shape::Constant(_) | Shape::Name | Shape::Url, Value::String(text)) => self.name(text),
+            (Shape::Signed, Value::String(text)) => self.signed(text),
+            (Shape::Json, Value::String(text)) => match self.json_text(text) {
+                Some(rewritten) => *text = rewritten,
+                None => self.text(text, key),
+            },
+            (_, Value::String(text)) => self.text(text, key),
+
+            (Shape::Number, Value::Number(_)) => {}
+            (_, Value::Number(number)) => {
+                let mut text = number.to_string();
+                let before = text.len();
+                self.text(&mut text, key);
+                // Placeholders are no numbers, so a number that was redacted has changed.
+                if text.len() != before || serde_json::from_str::<serde_json::Number>(&text).is_err() {
+                    *value = Value::String(text);
+                }
+            }
+
+            (Shape::List(element), Value::Array(elements)) => self.elements(elements, element, key, depth),
+            (_, Value::Array(elements)) => self.elements(elements, &Shape::Any, key, depth),
+
+            (Shape::Object(fields), Value::Object(object)) => self.fields(object, fields, depth),
+            (Shape::Tagged { tag, cases }, Value::Object(object)) => {
+                let chosen = object.get(*tag).and_then(Value::as_str);
+                let case = cases.iter().find(|(name, _)| Some(*name) == chosen);
+                self.value(
+                    value,
+                    case.map_or(&Shape::Any, |(_, shape)| shape),
+                    key,
+                    depth + 1,
+                );
+            }
+            (_, Value::Object(object)) => self.fields(object, &[], depth),
+        }
+    }
+
+    fn elements(&mut self, elements: &mut [Value], shape: &Shape, key: &str, depth: usize) {
+        for (index, element) in elements.iter_mut().enumerate() {
+            let parent = self.path.len();
+            let _ = write!(self.path, "[{index}]");
+            self.value(element, shape, key, depth + 1);
+            self.path.truncate(parent);
+        }
+    }
+
+    fn fields(&mut self, object: &mut Map<String, Value>, fields: &[(&str, Shape)], depth: usize) {
+        for (key, value) in object {
+            let parent = self.path.len();
+            if parent > 0 {
+                self.path.push('.');
+            }
+            if let Some((name, shape)) = fields.iter().find(|(name, _)| name == key) {
+                self.path.push_str(name);
+                self.value(value, shape, "", depth + 1);
+            } else {
+                self.path.push('*');
+                self.name(key);
+                self.value(value, &Shape::Any, key, depth + 1);
+            }
+            self.path.truncate(parent);
+        }
+    }
+
+    fn text(&mut self, text: &mut String, key: &str) {
+        if let Some(rewritten) = self.rewritten(text, key) {
+            *text = rewritten;
+        }
+    }
+
+    /// The text with its findings redacted; `None` if it stays as it is.
+    fn rewritten(&mut self, text: &str, key: &str) -> Option<String> {
+        let redacted = self.engine.redact_under_key(key, text, self.policy);
+        let path = (!redacted.findings.is_empty()).then(|| Arc::from(self.path.as_str()));
+        for mut finding in redacted.findings {
+            finding.path.clone_from(&path);
+            if finding.action == Action::Block {
+                self.blocked.get_or_insert_with(|| finding.clone());
+            }
+            self.findings.push(finding);
+        }
+        match redacted.text {
+            std::borrow::Cow::Owned(text) => Some(text),
+            std::borrow::Cow::Borrowed(_) => None,
+        }
+    }
+
+    /// A name or key: what would be redacted refuses the document.
+    fn name(&mut self, text: &str) {
+        let before = self.findings.len();
+        self.rewritten(text, "");
+        let redacted = self.findings[before..]
+            .iter()
+            .find(|finding| finding.action == Action::Redact);
+        if let (None, Some(finding)) = (&self.refused, redacted) {
+            self.refused = Some(finding.clone());
+        }
+    }
+
+    fn signed(&mut self, text: &str) {
+        let before = self.findings.len();
+        self.rewritten(text, "");
+        if self.findings[before..]
+            .iter()
+            .any(|finding| finding.action == Action::Redact)
+        {
+            self.unscannable(UnscannableReason::Signed);
+        }
+    }
+
+    fn unscannable(&mut self, reason: UnscannableReason) {
+        self.unscannable.push(Unscannable {
+            path: self.path.as_str().into(),
+            reason,
+        });
+    }
+}
+
+fn is_data_url(text: &str) -> bool {
+    text.trim_start()
+        .get(..5)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
+}

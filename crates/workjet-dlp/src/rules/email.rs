@@ -1,0 +1,124 @@
+//! E-mail addresses: RFC 5321 lengths, RFC 5322 atoms, RFC 6531 letters.
+//!
+//! Narrower than the RFCs where text around an address would be taken for a part of it: a local part starts with a letter or
+//! a digit, and `=`, `/`, `&`, `?`, braces and back quotes end it.
+
+use crate::finding::Confidence;
+use crate::search::{Hit, Peek, Verdict, Window};
+
+const MAX_LOCAL: usize = 64;
+const MAX_DOMAIN: usize = 255;
+const MAX_LABEL: usize = 63;
+
+pub(super) const LONGEST: usize = MAX_LOCAL + 1 + MAX_DOMAIN;
+
+pub(super) fn starts(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0xC2
+}
+
+pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
+    // An address begins where its word does; asking again at each letter would take quadratic time.
+    if window.char_before(at).is_some_and(char::is_alphanumeric) {
+        return Verdict::No;
+    }
+    let sign = match local_part(window, at) {
+        Ok(sign) => sign,
+        Err(verdict) => return verdict,
+    };
+    domain(window, at, sign)
+}
+
+/// Where the `@` stands.
+fn local_part(window: &Window<'_>, at: usize) -> Result<usize, Verdict> {
+    let mut here = at;
+    loop {
+        let char = match window.peek(here) {
+            Peek::Char(char) => char,
+            Peek::Edge => return Err(Verdict::No),
+            Peek::Unknown => return Err(Verdict::More),
+        };
+        let dot_before = window.byte_before(here) == Some(b'.');
+        match char {
+            '@' if here > at && !dot_before => return Ok(here),
+            '.' if here > at && !dot_before => {}
+            '!' | '#' | '$' | '%' | '\'' | '*' | '+' | '-' | '^' | '_' | '~' if here > at => {}
+            letter if letter.is_alphanumeric() => {}
+            _ => return Err(Verdict::No),
+        }
+        here += char.len_utf8();
+        if here - at > MAX_LOCAL {
+            return Err(Verdict::No);
+        }
+    }
+}
+
+/// The longest domain after the `@` at `sign`: it ends with a plausible top-level label and no letter or digit follows.
+fn domain(window: &Window<'_>, at: usize, sign: usize) -> Verdict {
+    let start = sign + 1;
+    let mut label = start;
+    let mut labels = 0;
+    let mut best = None;
+    let mut here = start;
+    loop {
+        let peek = window.peek(here);
+        let char = match peek {
+            Peek::Char(char) => Some(char),
+            Peek::Edge => None,
+            Peek::Unknown => return Verdict::More,
+        };
+        let within = char.filter(|char| char.is_alphanumeric() || *char == '-');
+        if let Some(char) = within {
+            let end = here + char.len_utf8();
+            if end - start > MAX_DOMAIN || end - label > MAX_LABEL || (here == label && char == '-') {
+                break;
+            }
+            if char == '-' && labels > 0 && is_top_level(&window.bytes[label..here]) {
+                best = Some((here, char));
+            }
+            here = end;
+            continue;
+        }
+        let ended = &window.bytes[label..here];
+        if ended.is_empty() || ended.ends_with(b"-") {
+            break;
+        }
+        labels += 1;
+        if labels > 1 && is_top_level(ended) {
+            best = Some((here, char.unwrap_or(' ')));
+        }
+        if char != Some('.') || here + 1 - start > MAX_DOMAIN {
+            break;
+        }
+        here += 1;
+        label = here;
+    }
+    match best {
+        Some((end, next)) if is_address(&window.bytes[at..sign], &window.bytes[start..end], next) => {
+            Hit::new(end, Confidence::High).into()
+        }
+        _ => Verdict::No,
+    }
+}
+
+/// Letters only and at least two, or an encoded one (RFC 5890).
+fn is_top_level(label: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(label) else {
+        return false;
+    };
+    let encoded = text.len() > 4 && text[..4].eq_ignore_ascii_case("xn--") && !text.ends_with('-');
+    encoded || (text.chars().all(char::is_alphabetic) && text.chars().nth(1).is_some())
+}
+
+/// Not `git@host:path`, `package@1.2.3-rc.one` or `icon@2x.png`.
+fn is_address(local: &[u8], domain: &[u8], next: char) -> bool {
+    let mut labels = domain.split(|byte| *byte == b'.');
+    let (first, second) = (
+        labels.next().unwrap_or_default(),
+        labels.next().unwrap_or_default(),
+    );
+    let number = first.iter().all(u8::is_ascii_digit);
+    let version = number && second.first().is_some_and(u8::is_ascii_digit);
+    let scaled_image = matches!(first, [b'1'..=b'4', b'x'])
+        && [&b"png"[..], b"jpg", b"jpeg", b"gif", b"webp"].contains(&second);
+    !(version || scaled_image || (local == b"git" && next == ':'))
+}

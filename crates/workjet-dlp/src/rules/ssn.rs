@@ -1,0 +1,106 @@
+//! United States social security numbers, and the taxpayer numbers (ITIN) that share their form.
+//!
+//! Areas, groups and serials as the
+//! [Social Security Administration](https://www.ssa.gov/employer/randomization.html) issues them.
+
+use crate::context::Words;
+use crate::finding::Confidence;
+use crate::search::{Hit, Peek, Verdict, Window};
+
+/// `AAA-GG-SSSS`.
+pub(super) const LONGEST: usize = 11;
+
+pub(super) fn starts(byte: u8) -> bool {
+    byte.is_ascii_digit()
+}
+
+pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
+    let before = window.byte_before(at);
+    if before.is_some_and(|byte| byte.is_ascii_digit()) {
+        return Verdict::No;
+    }
+    let mut digits = [0; 9];
+    let mut count = 0;
+    let mut separator = None;
+    let mut end = at;
+    while count < 9 {
+        let Some(byte) = window.byte(end) else {
+            return window.starved();
+        };
+        match (end - at, byte) {
+            (3, b'-' | b' ' | b'.') => separator = Some(byte),
+            (6, byte) if separator.is_some() => {
+                if separator != Some(byte) {
+                    return Verdict::No;
+                }
+            }
+            (_, b'0'..=b'9') => {
+                digits[count] = byte - b'0';
+                count += 1;
+            }
+            _ => return Verdict::No,
+        }
+        end += 1;
+    }
+    // `1-234-56-7890` and `12 345 67 8901` are parts of longer numbers.
+    if separator.is_some()
+        && before == separator
+        && window.byte_before(at - 1).is_some_and(|b| b.is_ascii_digit())
+    {
+        return Verdict::No;
+    }
+    match window.peek(end) {
+        Peek::Unknown => return Verdict::More,
+        Peek::Char(next) if next.is_alphanumeric() || next == '_' => return Verdict::No,
+        _ => {}
+    }
+    let said = Words::before(window.behind(at)).have(SSN_WORDS);
+    let glued = window
+        .char_before(at)
+        .is_some_and(|char| char.is_alphanumeric() || char == '_');
+    if !said && (glued || !matches!(separator, Some(b'-' | b' '))) {
+        return Verdict::No;
+    }
+    let confidence = if said {
+        Confidence::High
+    } else {
+        Confidence::Medium
+    };
+    match kind(&digits) {
+        Kind::Ssn => Hit::new(end, confidence).into(),
+        Kind::Itin => Hit::new(end, confidence).subtype("us_itin").into(),
+        Kind::Never => Verdict::No,
+    }
+}
+
+enum Kind {
+    Ssn,
+    Itin,
+    Never,
+}
+
+fn kind(digits: &[u8; 9]) -> Kind {
+    let number = digits
+        .iter()
+        .fold(0_u32, |number, digit| 10 * number + u32::from(*digit));
+    let (area, group, serial) = (number / 1_000_000, number / 10_000 % 100, number % 10_000);
+    match (area, group, serial) {
+        // Printed on specimen cards and in advertisements.
+        (78, 5, 1120) | (219, 9, 9999) => Kind::Never,
+        (900..=999, 50..=65 | 70..=88 | 90..=92 | 94..=99, _) => Kind::Itin,
+        (0 | 666 | 900..=999, _, _) | (_, 0, _) | (_, _, 0) => Kind::Never,
+        _ => Kind::Ssn,
+    }
+}
+
+const SSN_WORDS: &[&str] = &[
+    " ssn ",
+    " ssns ",
+    " social security ",
+    " socialsecurity ",
+    " socialsecuritynumber ",
+    " ss ",
+    " itin ",
+    " taxpayer ",
+    " tin ",
+];

@@ -1,0 +1,296 @@
+//! Streams: text comes in pieces cut anywhere, and leaves as soon as nothing in it can still become a finding.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::custom::Scratch;
+use crate::engine::Inner;
+use crate::finding::utf16_len;
+use crate::run::Run;
+use crate::search::{Hit, LOOK_BEHIND, Rule, Rules, Step, Window};
+use crate::{Action, Finding};
+
+/// What the caller does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a stream that was blocked must not go on"]
+pub enum Flow {
+    /// Goes on.
+    Continue,
+    /// Stops: the finding's action is [`Action::Block`]. What was written so far ends where the finding starts.
+    Blocked(Finding),
+}
+
+impl Flow {
+    /// The finding that stopped the stream, if one did.
+    #[must_use]
+    pub fn blocked(&self) -> Option<&Finding> {
+        match self {
+            Self::Continue => None,
+            Self::Blocked(finding) => Some(finding),
+        }
+    }
+}
+
+/// Applies a policy to one stream of text. Made by [`Engine::scanner`](crate::Engine::scanner); `Send + 'static`.
+///
+/// However the text is cut, everything written is byte for byte what
+/// [`Engine::redact`](crate::Engine::redact) makes of the whole.
+///
+/// ```
+/// use workjet_dlp::{Engine, Policy};
+///
+/// let engine = Engine::standard();
+/// let mut scanner = engine.scanner(&Policy::redact_all());
+/// let mut out = String::new();
+/// for chunk in ["card 4111 11", "11 1111 1", "111, thanks"] {
+///     assert!(scanner.push(chunk, &mut out).blocked().is_none());
+/// }
+/// assert!(scanner.finish(&mut out).blocked().is_none());
+/// assert_eq!(out, "card [REDACTED:credit_card], thanks");
+/// ```
+pub struct Scanner {
+    engine: Arc<Inner>,
+    actions: Box<[Action]>,
+    scratch: Scratch,
+    /// Original text: some that was released, kept for looking behind, and all that is undecided.
+    kept: Vec<u8>,
+    cursor: Cursor,
+}
+
+impl Scanner {
+    pub(crate) fn new(engine: Arc<Inner>, actions: Box<[Action]>, context: &str) -> Self {
+        let cursor = Cursor::new(context.len());
+        Self {
+            engine,
+            actions,
+            scratch: Scratch::default(),
+            kept: context.as_bytes().to_vec(),
+            cursor,
+        }
+    }
+
+    /// Takes the next piece of text and appends to `out` what can leave.
+    pub fn push(&mut self, chunk: &str, out: &mut String) -> Flow {
+        self.advance(chunk.as_bytes(), false, out)
+    }
+
+    /// Like [`push`](Self::push) for bytes that need not be UTF-8 or may be cut within a character. Bytes that are not
+    /// UTF-8 pass unchanged and separate what stands before them from what follows.
+    pub fn push_bytes(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Flow {
+        self.advance(chunk, false, out)
+    }
+
+    /// Ends the text: what was held back is decided and appended to `out`.
+    pub fn finish(mut self, out: &mut String) -> Flow {
+        self.advance(&[], true, out)
+    }
+
+    /// Ends a text that was given by [`push_bytes`](Self::push_bytes).
+    pub fn finish_bytes(mut self, out: &mut Vec<u8>) -> Flow {
+        self.advance(&[], true, out)
+    }
+
+    /// Like [`finish`](Self::finish), and returns the findings not yet taken as well.
+    pub fn finish_with_findings(mut self, out: &mut String) -> (Flow, Vec<Finding>) {
+        let flow = self.advance(&[], true, out);
+        (flow, self.take_findings())
+    }
+
+    /// The findings completed since the last call, in the order of the text.
+    pub fn take_findings(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.cursor.findings)
+    }
+
+    /// Bytes that are held back at the moment.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.kept.len() - self.cursor.at
+    }
+
+    fn advance(&mut self, chunk: &[u8], last: bool, out: &mut dyn Sink) -> Flow {
+        self.kept.extend_from_slice(chunk);
+        let flow = self.cursor.drive(
+            &self.engine.rules,
+            &self.actions,
+            &self.kept,
+            last,
+            &mut self.scratch,
+            out,
+        );
+        // Moving the tail on every push would make small pushes costly, so released text piles up a little.
+        let released = self.cursor.at.saturating_sub(LOOK_BEHIND);
+        if released >= 16 * LOOK_BEHIND || released >= self.kept.len().max(LOOK_BEHIND) / 2 {
+            self.kept.drain(..released);
+            self.cursor.forget(released);
+        }
+        flow
+    }
+}
+
+impl fmt::Debug for Scanner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scanner")
+            .field("held_bytes", &self.held_bytes())
+            .field("findings", &self.cursor.findings.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where redacted text goes.
+pub(crate) trait Sink {
+    /// Original text that passes.
+    fn pass(&mut self, bytes: &[u8]);
+    fn placeholder(&mut self, text: &str);
+}
+
+impl Sink for Vec<u8> {
+    fn pass(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+
+    fn placeholder(&mut self, text: &str) {
+        self.extend_from_slice(text.as_bytes());
+    }
+}
+
+impl Sink for String {
+    fn pass(&mut self, bytes: &[u8]) {
+        // Text given as `str` is cut between characters only: rules start and end there. The lossy conversion serves a
+        // caller who mixed `push_bytes` and `push`.
+        self.push_str(&String::from_utf8_lossy(bytes));
+    }
+
+    fn placeholder(&mut self, text: &str) {
+        self.push_str(text);
+    }
+}
+
+/// How far a text has been decided.
+pub(crate) struct Cursor {
+    /// The first byte of the window that is not decided.
+    at: usize,
+    /// Where the text begins in the window; what stands before is context.
+    origin: usize,
+    /// What to add to a place in the window for one in the text; below zero while context stands in the window.
+    offset: isize,
+    /// `at`, in UTF-16 units of the text.
+    utf16: usize,
+    open: Option<Open>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) blocked: Option<Finding>,
+}
+
+/// A match that was accepted and whose end has not been seen.
+struct Open {
+    run: Run,
+    finding: Finding,
+}
+
+impl Cursor {
+    pub(crate) fn new(origin: usize) -> Self {
+        let offset = -(origin as isize);
+        Self {
+            at: origin,
+            origin,
+            offset,
+            utf16: 0,
+            open: None,
+            findings: Vec::new(),
+            blocked: None,
+        }
+    }
+
+    /// Decides what can be decided. `last` says that no more text follows.
+    pub(crate) fn drive(
+        &mut self,
+        rules: &Rules,
+        actions: &[Action],
+        bytes: &[u8],
+        last: bool,
+        scratch: &mut Scratch,
+        out: &mut dyn Sink,
+    ) -> Flow {
+        if let Some(finding) = &self.blocked {
+            return Flow::Blocked(finding.clone());
+        }
+        let window = Window {
+            bytes,
+            origin: self.origin,
+            last,
+        };
+        loop {
+            if let Some(mut open) = self.open.take() {
+                let end = open.run.advance(&bytes[self.at..]).map(|length| self.at + length);
+                self.accept(bytes, end.unwrap_or(bytes.len()), open.finding.action, out);
+                open.finding.span.end = self.place(self.at);
+                open.finding.utf16_span.end = self.utf16;
+                if end.is_none() && !last {
+                    self.open = Some(open);
+                    return Flow::Continue;
+                }
+                self.findings.push(open.finding);
+            }
+            match rules.next(&window, self.at, actions, scratch) {
+                Step::Undecided(until) => {
+                    self.accept(bytes, until, Action::Warn, out);
+                    return Flow::Continue;
+                }
+                Step::Found { start, rule, hit } => {
+                    self.accept(bytes, start, Action::Warn, out);
+                    let (rule, action) = (rules.get(rule), actions[rule]);
+                    let finding = self.finding(rule, action, &hit, bytes);
+                    match action {
+                        Action::Block => {
+                            self.findings.push(finding.clone());
+                            self.blocked = Some(finding.clone());
+                            return Flow::Blocked(finding);
+                        }
+                        Action::Redact => out.placeholder(&rule.placeholder),
+                        Action::Warn | Action::Off => {}
+                    }
+                    self.accept(bytes, hit.end, action, out);
+                    match hit.run {
+                        Some(run) => self.open = Some(Open { run, finding }),
+                        None => self.findings.push(finding),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Moves on to `until`. The text passes, unless `action` has put a placeholder in its place.
+    fn accept(&mut self, bytes: &[u8], until: usize, action: Action, out: &mut dyn Sink) {
+        let text = &bytes[self.at..until];
+        if action != Action::Redact && !text.is_empty() {
+            out.pass(text);
+        }
+        self.utf16 += utf16_len(text);
+        self.at = until;
+    }
+
+    /// The finding for a match that starts at the cursor.
+    fn finding(&self, rule: &Rule, action: Action, hit: &Hit, bytes: &[u8]) -> Finding {
+        let utf16_end = self.utf16 + utf16_len(&bytes[self.at..hit.end]);
+        Finding {
+            detector: rule.detector.clone(),
+            subtype: hit.subtype,
+            span: self.place(self.at)..self.place(hit.end),
+            utf16_span: self.utf16..utf16_end,
+            path: None,
+            action,
+            confidence: hit.confidence,
+        }
+    }
+
+    /// A place in the window as one in the text.
+    fn place(&self, at: usize) -> usize {
+        at.saturating_add_signed(self.offset)
+    }
+
+    /// Says that the window has lost its first `count` bytes.
+    fn forget(&mut self, count: usize) {
+        self.at -= count;
+        self.origin = self.origin.saturating_sub(count);
+        self.offset += count as isize;
+    }
+}

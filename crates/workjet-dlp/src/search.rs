@@ -1,0 +1,338 @@
+//! The one loop that decides what is found, for whole texts and streams alike.
+//!
+//! A rule is an anchored verifier: asked about one position it answers *no*, *match*, or *it depends on bytes that have
+//! not arrived*. [`Rules::next`] asks the rules in order of precedence at every position, so that the leftmost start wins
+//! and, at one start, the earlier rule. A whole text and a stream differ only in [`Window::last`]: with it set, no rule
+//! ever waits. That makes a stream equal to its whole by construction.
+
+use crate::custom::{Custom, Scratch};
+use crate::finding::Confidence;
+use crate::rules::{BUILT_IN, BuiltIn};
+use crate::run::Run;
+use crate::{Action, Detector};
+
+/// Bytes before a position that a rule may read. Streams keep as many of what they have already released.
+pub(crate) const LOOK_BEHIND: usize = 256;
+
+/// The part of a text that can be seen at the moment.
+#[derive(Clone, Copy)]
+pub(crate) struct Window<'t> {
+    pub(crate) bytes: &'t [u8],
+    /// Where the text itself begins; a JSON key may stand before it, for rules that look behind.
+    pub(crate) origin: usize,
+    /// Whether the text ends where `bytes` end.
+    pub(crate) last: bool,
+}
+
+/// The character after a position.
+pub(crate) enum Peek {
+    Char(char),
+    /// The end of the text, or a byte that is not UTF-8: a boundary.
+    Edge,
+    /// It has not arrived.
+    Unknown,
+}
+
+impl<'t> Window<'t> {
+    pub(crate) fn byte(&self, at: usize) -> Option<u8> {
+        self.bytes.get(at).copied()
+    }
+
+    /// At most [`LOOK_BEHIND`] bytes that end at `at`.
+    pub(crate) fn behind(&self, at: usize) -> &'t [u8] {
+        &self.bytes[at.saturating_sub(LOOK_BEHIND)..at]
+    }
+
+    pub(crate) fn byte_before(&self, at: usize) -> Option<u8> {
+        at.checked_sub(1).and_then(|before| self.byte(before))
+    }
+
+    /// The character that ends at `at`; `None` at the start of the text and after a byte that is not UTF-8.
+    pub(crate) fn char_before(&self, at: usize) -> Option<char> {
+        let tail = &self.bytes[at.saturating_sub(4)..at];
+        let lead = tail.iter().rposition(|byte| !matches!(byte, 0x80..=0xBF))?;
+        let mut chars = std::str::from_utf8(&tail[lead..]).ok()?.chars();
+        let char = chars.next();
+        if chars.next().is_some() { None } else { char }
+    }
+
+    pub(crate) fn peek(&self, at: usize) -> Peek {
+        let rest = &self.bytes[at.min(self.bytes.len())..];
+        let rest = &rest[..rest.len().min(4)];
+        match rest.first() {
+            None => self.end(),
+            Some(byte) if byte.is_ascii() => Peek::Char(char::from(*byte)),
+            Some(_) => match std::str::from_utf8(rest) {
+                Ok(text) => text.chars().next().map_or(Peek::Edge, Peek::Char),
+                Err(error) if error.valid_up_to() > 0 => std::str::from_utf8(&rest[..error.valid_up_to()])
+                    .ok()
+                    .and_then(|text| text.chars().next())
+                    .map_or(Peek::Edge, Peek::Char),
+                // `error_len` is absent when the bytes are the beginning of a character that is cut off.
+                Err(error) if error.error_len().is_none() => self.end(),
+                Err(_) => Peek::Edge,
+            },
+        }
+    }
+
+    fn end(&self) -> Peek {
+        if self.last { Peek::Edge } else { Peek::Unknown }
+    }
+
+    /// What a rule answers when it ran out of bytes before it had its shape together.
+    pub(crate) fn starved(&self) -> Verdict {
+        if self.last { Verdict::No } else { Verdict::More }
+    }
+}
+
+/// A rule's answer about one position.
+pub(crate) enum Verdict {
+    No,
+    /// The bytes so far are the beginning of the rule's shape; what follows decides.
+    More,
+    Match(Hit),
+}
+
+/// A match that nothing later can undo.
+pub(crate) struct Hit {
+    pub(crate) end: usize,
+    pub(crate) subtype: Option<&'static str>,
+    pub(crate) confidence: Confidence,
+    /// For rules without a longest match: what else belongs to it, byte by byte from `end` on.
+    pub(crate) run: Option<Run>,
+}
+
+impl Hit {
+    pub(crate) fn new(end: usize, confidence: Confidence) -> Self {
+        Self {
+            end,
+            subtype: None,
+            confidence,
+            run: None,
+        }
+    }
+
+    pub(crate) fn subtype(mut self, subtype: &'static str) -> Self {
+        self.subtype = Some(subtype);
+        self
+    }
+
+    pub(crate) fn run(mut self, run: Run) -> Self {
+        self.run = Some(run);
+        self
+    }
+}
+
+impl From<Hit> for Verdict {
+    fn from(hit: Hit) -> Self {
+        Self::Match(hit)
+    }
+}
+
+/// What the loop came to.
+pub(crate) enum Step {
+    /// `rule` matches at `start`, and nothing before it does.
+    Found { start: usize, rule: usize, hit: Hit },
+    /// Nothing starts before this position; what starts here is not yet known. The end of the bytes at the latest.
+    Undecided(usize),
+}
+
+/// All rules of an engine, in order of precedence.
+pub(crate) struct Rules {
+    rules: Vec<Rule>,
+    /// For each byte, the rules that can start with it.
+    starts: Vec<Vec<u16>>,
+    longest: usize,
+}
+
+pub(crate) struct Rule {
+    pub(crate) detector: Detector,
+    pub(crate) placeholder: Box<str>,
+    kind: Kind,
+}
+
+enum Kind {
+    BuiltIn(&'static BuiltIn),
+    Custom(Custom),
+}
+
+impl Rules {
+    /// Puts the rules in their order: built-in ones, custom patterns in the order given, then the built-in catch-alls.
+    pub(crate) fn new(built_in: bool, customs: Vec<(Detector, Custom)>) -> Self {
+        let built_in: &'static [BuiltIn] = if built_in { &BUILT_IN } else { &[] };
+        let (catch_all, specific): (Vec<_>, Vec<_>) = built_in.iter().partition(|rule| rule.catch_all);
+        let kinds = specific
+            .into_iter()
+            .map(|rule| (rule.detector.clone(), Kind::BuiltIn(rule)))
+            .chain(
+                customs
+                    .into_iter()
+                    .map(|(detector, custom)| (detector, Kind::Custom(custom))),
+            )
+            .chain(
+                catch_all
+                    .into_iter()
+                    .map(|rule| (rule.detector.clone(), Kind::BuiltIn(rule))),
+            );
+        let rules: Vec<Rule> = kinds
+            .map(|(detector, kind)| Rule {
+                placeholder: format!("[REDACTED:{detector}]").into(),
+                detector,
+                kind,
+            })
+            .collect();
+        let starts = (0..=u8::MAX)
+            .map(|byte| {
+                let can_start = |(index, rule): (usize, &Rule)| rule.can_start(byte).then_some(index as u16);
+                rules.iter().enumerate().filter_map(can_start).collect()
+            })
+            .collect();
+        let placeholder = rules.iter().map(|rule| rule.placeholder.len()).max().unwrap_or(0);
+        let longest = rules
+            .iter()
+            .map(Rule::longest)
+            .max()
+            .unwrap_or(0)
+            .max(placeholder);
+        Self {
+            rules,
+            starts,
+            longest,
+        }
+    }
+
+    pub(crate) fn get(&self, rule: usize) -> &Rule {
+        &self.rules[rule]
+    }
+
+    /// The action for each rule, in order.
+    pub(crate) fn actions(&self, of: impl Fn(&Detector) -> Action) -> Box<[Action]> {
+        self.rules.iter().map(|rule| of(&rule.detector)).collect()
+    }
+
+    /// The most bytes that can be undecided at once.
+    pub(crate) fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Finds the first match that starts at or after `from`.
+    pub(crate) fn next(
+        &self,
+        window: &Window<'_>,
+        from: usize,
+        actions: &[Action],
+        scratch: &mut Scratch,
+    ) -> Step {
+        let mut at = from;
+        'positions: while let Some(byte) = window.byte(at) {
+            if byte == b'[' {
+                match self.placeholder(window, at) {
+                    Placeholder::No => {}
+                    Placeholder::Unknown => return Step::Undecided(at),
+                    Placeholder::Until(end) => {
+                        at = end;
+                        continue 'positions;
+                    }
+                }
+            }
+            for &index in &self.starts[usize::from(byte)] {
+                let index = usize::from(index);
+                if actions[index] == Action::Off {
+                    continue;
+                }
+                match self.rules[index].verify(window, at, scratch) {
+                    Verdict::No => {}
+                    Verdict::More => return Step::Undecided(at),
+                    Verdict::Match(hit) => {
+                        return Step::Found {
+                            start: at,
+                            rule: index,
+                            hit,
+                        };
+                    }
+                }
+            }
+            at += 1;
+        }
+        Step::Undecided(at)
+    }
+
+    /// Recognises the engine's own placeholders. They are stepped over, lest `password: [REDACTED:email]` or a pattern
+    /// for capital letters redact a text twice.
+    fn placeholder(&self, window: &Window<'_>, at: usize) -> Placeholder {
+        let rest = &window.bytes[at..];
+        let mut cut_off = false;
+        for rule in &self.rules {
+            let placeholder = rule.placeholder.as_bytes();
+            if rest.starts_with(placeholder) {
+                return Placeholder::Until(at + placeholder.len());
+            }
+            cut_off |= !window.last && placeholder.starts_with(rest);
+        }
+        if cut_off {
+            Placeholder::Unknown
+        } else {
+            Placeholder::No
+        }
+    }
+}
+
+enum Placeholder {
+    No,
+    Unknown,
+    Until(usize),
+}
+
+impl Rule {
+    fn can_start(&self, byte: u8) -> bool {
+        match &self.kind {
+            Kind::BuiltIn(rule) => (rule.starts)(byte),
+            Kind::Custom(custom) => custom.can_start(byte),
+        }
+    }
+
+    fn longest(&self) -> usize {
+        match &self.kind {
+            Kind::BuiltIn(rule) => rule.longest,
+            Kind::Custom(custom) => custom.longest(),
+        }
+    }
+
+    fn verify(&self, window: &Window<'_>, at: usize, scratch: &mut Scratch) -> Verdict {
+        match &self.kind {
+            Kind::BuiltIn(rule) => (rule.verify)(window, at),
+            Kind::Custom(custom) => custom.verify(window, at, scratch),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_around_a_position_are_decoded_and_broken_bytes_are_edges() {
+        let window = Window {
+            bytes: "aé€😀".as_bytes(),
+            origin: 0,
+            last: true,
+        };
+        assert_eq!(window.char_before(1), Some('a'));
+        assert_eq!(window.char_before(3), Some('é'));
+        assert_eq!(window.char_before(10), Some('😀'));
+        assert!(matches!(window.peek(1), Peek::Char('é')));
+        assert!(matches!(window.peek(10), Peek::Edge));
+        let broken = Window {
+            bytes: b"a\xFFb\xE2\x82",
+            origin: 0,
+            last: false,
+        };
+        assert!(matches!(broken.peek(1), Peek::Edge));
+        assert_eq!(broken.char_before(2), None);
+        assert!(
+            matches!(broken.peek(3), Peek::Unknown),
+            "the rest of the character may still arrive"
+        );
+        assert!(matches!(Window { last: true, ..broken }.peek(3), Peek::Edge));
+    }
+}

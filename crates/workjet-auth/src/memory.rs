@@ -429,7 +429,7 @@ impl UserStore for MemoryAuth {
         record: &OutboxRecord,
     ) -> Result<bool, StoreError> {
         self.change_user(scope, user, at, record, |row| {
-            row.password = Some(password.clone())
+            row.password = Some(password.clone());
         })
     }
 

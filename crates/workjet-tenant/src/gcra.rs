@@ -77,14 +77,20 @@ struct Step {
 }
 
 impl Step {
-    const NOTHING: Self = Self { add: 0, floor: i128::MIN };
+    const NOTHING: Self = Self {
+        add: 0,
+        floor: i128::MIN,
+    };
 
     fn apply(self, tat: i128) -> i128 {
         tat.saturating_add(self.add).max(self.floor)
     }
 
     fn then(self, next: Self) -> Self {
-        Self { add: self.add.saturating_add(next.add), floor: next.apply(self.floor) }
+        Self {
+            add: self.add.saturating_add(next.add),
+            floor: next.apply(self.floor),
+        }
     }
 }
 
@@ -96,8 +102,8 @@ enum Event {
     Open { ticket: u64, at: i128, step: Step },
 }
 
-/// What a meter says to a charge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a meter says to a charge, from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
     Fits,
     Later(Duration),
@@ -118,7 +124,12 @@ pub(crate) struct Meter {
 impl Meter {
     /// At rest, counting for `quota`.
     pub(crate) fn new(quota: &Quota) -> Self {
-        Self { rate: Rate::of(quota), base: i128::MIN, events: VecDeque::new(), tat: i128::MIN }
+        Self {
+            rate: Rate::of(quota),
+            base: i128::MIN,
+            events: VecDeque::new(),
+            tat: i128::MIN,
+        }
     }
 
     /// Counts for `quota` from here on. What was spent keeps the time it takes to come back, rounded up.
@@ -135,10 +146,18 @@ impl Meter {
         self.base = convert(self.base);
         for event in &mut self.events {
             match event {
-                Event::Closed(step) => *step = Step { add: convert(step.add), floor: convert(step.floor) },
+                Event::Closed(step) => {
+                    *step = Step {
+                        add: convert(step.add),
+                        floor: convert(step.floor),
+                    }
+                }
                 Event::Open { at, step, .. } => {
                     *at = convert(*at);
-                    *step = Step { add: convert(step.add), floor: convert(step.floor) };
+                    *step = Step {
+                        add: convert(step.add),
+                        floor: convert(step.floor),
+                    };
                 }
             }
         }
@@ -152,8 +171,14 @@ impl Meter {
         }
         let now = self.rate.at(now);
         let after = self.tat.max(now).saturating_add(self.rate.cost_of(amount));
-        let excess = after.saturating_sub(now).saturating_sub(self.rate.cost_of(self.rate.burst));
-        if excess <= 0 { Verdict::Fits } else { Verdict::Later(self.rate.duration(excess)) }
+        let excess = after
+            .saturating_sub(now)
+            .saturating_sub(self.rate.cost_of(self.rate.burst));
+        if excess <= 0 {
+            Verdict::Fits
+        } else {
+            Verdict::Later(self.rate.duration(excess))
+        }
     }
 
     /// Spends `amount`, whether it fits or not, until `ticket` is settled.
@@ -166,7 +191,13 @@ impl Meter {
 
     /// Settles `ticket` as if `amount` had been spent in the first place.
     pub(crate) fn settle(&mut self, ticket: u64, amount: u64) {
-        self.close(ticket, |meter, at, _| if amount == 0 { Step::NOTHING } else { meter.step(amount, at) });
+        self.close(ticket, |meter, at, _| {
+            if amount == 0 {
+                Step::NOTHING
+            } else {
+                meter.step(amount, at)
+            }
+        });
     }
 
     /// Settles `ticket` as it stands.
@@ -175,9 +206,14 @@ impl Meter {
     }
 
     fn close(&mut self, ticket: u64, settle: impl FnOnce(&Self, i128, Step) -> Step) {
-        let place = self.events.iter().position(|event| matches!(event, Event::Open { ticket: t, .. } if *t == ticket));
+        let place = self
+            .events
+            .iter()
+            .position(|event| matches!(event, Event::Open { ticket: t, .. } if *t == ticket));
         let Some(place) = place else { return };
-        let Event::Open { at, step, .. } = self.events[place] else { return };
+        let Event::Open { at, step, .. } = self.events[place] else {
+            return;
+        };
         self.events[place] = Event::Closed(settle(self, at, step));
         // At most two settled steps are neighbours now on either side: what is settled has been merged all along.
         self.merge(place);
@@ -209,7 +245,10 @@ impl Meter {
 
     fn step(&self, amount: u64, at: i128) -> Step {
         let add = self.rate.cost_of(amount);
-        Step { add, floor: at.saturating_add(add) }
+        Step {
+            add,
+            floor: at.saturating_add(add),
+        }
     }
 
     fn backlog(&self, now: Timestamp) -> i128 {
@@ -236,3 +275,6 @@ impl Meter {
         self.events.is_empty() && self.backlog(now) == 0
     }
 }
+
+#[cfg(test)]
+mod tests;

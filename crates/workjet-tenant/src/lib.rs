@@ -7,6 +7,7 @@
 //! It knows nothing of credentials, HTTP or SQL, reads no clock (`now` is an argument) and builds for wasm32.
 
 mod error;
+mod gcra;
 mod id;
 mod memory;
 mod outbox;
@@ -16,7 +17,7 @@ mod store;
 
 pub use error::{ErrorKind, StoreError};
 pub use id::{InvalidId, KeyId, RequestId, SessionId, TenantId, UserId};
-pub use memory::MemoryTenants;
+pub use memory::{MemoryRates, MemoryTenants};
 pub use outbox::{Outbox, OutboxRecord, PendingRecord};
 pub use quota::{Charge, Decision, LimitKey, Quota, Standing};
 pub use scope::{Actor, Role, Scope, UnknownRole};

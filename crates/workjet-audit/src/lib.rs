@@ -4,6 +4,10 @@ mod canonical;
 mod chain;
 mod entry;
 mod error;
+mod frame;
+mod log;
+mod memory;
+mod recover;
 mod sink;
 mod store;
 
@@ -13,5 +17,7 @@ pub use entry::{
     Model, Quality, Tokens, Unscannable,
 };
 pub use error::{AuditError, ErrorKind};
+pub use log::{Log, Started};
+pub use memory::{Fault, MemoryLogStore, Stored, is_path};
 pub use sink::{AuditSink, Checkpoint, InvalidCheckpoint, Logged, Receipt};
 pub use store::{Creation, Durability, LogStore};

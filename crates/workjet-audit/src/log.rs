@@ -1,0 +1,617 @@
+//! Takes entries from many requests and writes them as one.
+//!
+//! An append puts its entry into the tenant's pool and then waits for one of two things: that somebody else wrote it, or
+//! that it holds the writer's lock. Whoever holds the lock leads: it takes the whole pool, drains the outbox, and writes all of
+//! it in one flush. So while one flush is on its way to the disk the next one gathers, and a thousand requests share a
+//! few fsyncs. There is no task and no timer in here; the callers' own futures do the work.
+//!
+//! A leader may be dropped in the middle (its client hung up). What it was about to write stays with the writer, marked as
+//! uncertain; the next leader reads back what really happened and finishes the rest. That is not the reading back that
+//! must not be done after an error: an error means that the disk may say one thing and hold another, and stops the log.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_channel::oneshot;
+use futures_util::future::{Either, select};
+use jiff::Timestamp;
+use workjet_tenant::{Actor, Outbox, PendingRecord, Scope, TenantId};
+
+use crate::frame::{self, BUNDLE, Note};
+use crate::recover::{Ready, corrupt, stopped, unavailable};
+use crate::{
+    AuditError, AuditSink, Checkpoint, Durability, Entry, ErrorKind, Kind, LogStore, Logged, Receipt,
+};
+
+/// How many outbox records are read at once.
+const OUTBOX_PAGE: usize = 256;
+
+/// How many entries one [`AuditSink::read`] hands out at most.
+const MAX_READ: usize = 1024;
+
+/// The audit logs of all tenants, over one store. The process that has it is the only one that writes them.
+///
+/// ```
+/// # futures_executor::block_on(async {
+/// use workjet_audit::{AuditSink, Entry, Kind, Log, MemoryLogStore};
+/// use workjet_tenant::{Actor, Role, Scope};
+///
+/// // Scopes come from `workjet-auth`; this is how it makes them.
+/// let tenant: workjet_tenant::TenantId = "acme".parse()?;
+/// let scope = Scope::dangerously_assume(tenant.clone(), Actor::Operator, Role::Owner);
+/// let now = "2026-11-23T09:30:00Z".parse()?;
+///
+/// let log = Log::new(MemoryLogStore::new());
+/// log.start(&scope, now).await?;
+/// let entry = Entry::new("e-1", now, tenant, scope.actor().clone(), Kind::SystemStarted);
+/// assert_eq!(log.append(&scope, entry).await?.index, 0);
+/// assert_eq!(log.checkpoint(&scope).await?.size, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+pub struct Log<S> {
+    store: S,
+    outbox: Option<Arc<dyn Outbox>>,
+    tenants: Mutex<HashMap<TenantId, Arc<TenantLog>>>,
+}
+
+/// What [`Log::start`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Started {
+    /// The log's size after it.
+    pub size: u64,
+    /// How many intents an earlier process left without an outcome.
+    pub closed: usize,
+}
+
+struct TenantLog {
+    scope: Scope,
+    pool: Mutex<Vec<Pending>>,
+    writer: futures_util::lock::Mutex<Writer>,
+}
+
+/// An entry that somebody waits for.
+struct Pending {
+    entry: String,
+    note: Option<Note>,
+    /// Its index, once a flush that holds it was begun.
+    planned: Option<u64>,
+    ack: oneshot::Sender<Result<u64, AuditError>>,
+}
+
+struct Writer {
+    state: State,
+    /// What the current leader took out of the pool and nobody was told about yet.
+    batch: VecDeque<Pending>,
+    /// A flush was begun and not seen to end.
+    is_uncertain: bool,
+    /// Requests whose intents are to be closed as unknown with the next flush.
+    overdue: Vec<String>,
+}
+
+enum State {
+    Unopened,
+    Ready(Ready),
+    Stopped(AuditError),
+}
+
+impl<S: LogStore> Log<S> {
+    /// Logs over `store`. Nothing is read until a tenant's log is first used.
+    pub fn new(store: S) -> Self {
+        Self {
+            store,
+            outbox: None,
+            tenants: Mutex::default(),
+        }
+    }
+
+    /// Drains `outbox` before each append, so that administrative changes are logged no later than what follows them.
+    #[must_use]
+    pub fn with_outbox(mut self, outbox: Arc<dyn Outbox>) -> Self {
+        self.outbox = Some(outbox);
+        self
+    }
+
+    /// Opens the scope's log: replays its journal, closes every intent that an earlier process left without an outcome as
+    /// `ai.outcome` with the code `unknown`, and drains the outbox. Call it for every tenant when the gateway starts; a log
+    /// that was not started so opens with its first append.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt) if the log is not as it was written. Then the gateway must not start.
+    pub async fn start(&self, scope: &Scope, now: Timestamp) -> Result<Started, AuditError> {
+        let tenant = self.tenant(scope);
+        let mut writer = tenant.writer.lock().await;
+        self.ready(scope, &mut writer).await?;
+        let closed = writer.overdue.len();
+        self.lead(&tenant, &mut writer, Some(now)).await?;
+        Ok(Started {
+            size: writer.opened()?.at.size,
+            closed,
+        })
+    }
+
+    /// Opens the logs of all `scopes`, as [`start`](Self::start) does.
+    ///
+    /// # Errors
+    /// The first log's that does not open.
+    pub async fn open(
+        store: S,
+        outbox: Option<Arc<dyn Outbox>>,
+        scopes: &[Scope],
+        now: Timestamp,
+    ) -> Result<Self, AuditError> {
+        let log = Self {
+            outbox,
+            ..Self::new(store)
+        };
+        for scope in scopes {
+            log.start(scope, now).await?;
+        }
+        Ok(log)
+    }
+
+    /// Appends what waits in the scope's outbox. For after a change that no request follows.
+    ///
+    /// # Errors
+    /// As for [`AuditSink::append`].
+    pub async fn drain_outbox(&self, scope: &Scope) -> Result<(), AuditError> {
+        let tenant = self.tenant(scope);
+        let mut writer = tenant.writer.lock().await;
+        self.lead(&tenant, &mut writer, None).await
+    }
+
+    /// Closes as `unknown` every intent of the scope that is older than `deadline` and has no outcome, and returns how many.
+    /// A request that still runs then gets a second outcome when it ends; so `deadline` is longer than any request.
+    ///
+    /// # Errors
+    /// As for [`AuditSink::append`].
+    pub async fn close_overdue(
+        &self,
+        scope: &Scope,
+        now: Timestamp,
+        deadline: Duration,
+    ) -> Result<usize, AuditError> {
+        let tenant = self.tenant(scope);
+        let mut writer = tenant.writer.lock().await;
+        self.ready(scope, &mut writer).await?;
+        let deadline_ms = i64::try_from(deadline.as_millis()).unwrap_or(i64::MAX);
+        let latest = now.as_millisecond().saturating_sub(deadline_ms);
+        let open = &writer.opened()?.open.0;
+        let overdue: Vec<String> = open
+            .iter()
+            .filter(|(_, begun)| **begun < latest)
+            .map(|(request, _)| request.clone())
+            .collect();
+        writer.overdue.extend(overdue);
+        writer.overdue.sort_unstable();
+        writer.overdue.dedup();
+        let closed = writer.overdue.len();
+        self.lead(&tenant, &mut writer, Some(now)).await?;
+        Ok(closed)
+    }
+
+    /// Writes what waits, makes the heads survive a power failure, and refuses entries from then on.
+    ///
+    /// # Errors
+    /// The first log's that could not be closed; all others are closed nevertheless.
+    pub async fn close(&self) -> Result<(), AuditError> {
+        let mut result = Ok(());
+        let tenants: Vec<_> = lock(&self.tenants).values().cloned().collect();
+        for tenant in tenants {
+            let mut writer = tenant.writer.lock().await;
+            if matches!(writer.state, State::Unopened) && lock(&tenant.pool).is_empty() {
+                continue;
+            }
+            let mut closed = self.lead(&tenant, &mut writer, None).await;
+            if let (Ok(()), State::Ready(ready)) = (&closed, &mut writer.state) {
+                closed = ready
+                    .swap_head(&self.store, &tenant.scope, Durability::Machine)
+                    .await;
+            }
+            if !matches!(writer.state, State::Stopped(_)) {
+                let message = "the gateway is shutting down and takes no entries any more";
+                writer.state = State::Stopped(AuditError::new(ErrorKind::Closed, message));
+            }
+            result = result.and(closed);
+        }
+        result
+    }
+
+    fn tenant(&self, scope: &Scope) -> Arc<TenantLog> {
+        let mut tenants = lock(&self.tenants);
+        if let Some(tenant) = tenants.get(scope.tenant()) {
+            return tenant.clone();
+        }
+        let writer = Writer {
+            state: State::Unopened,
+            batch: VecDeque::new(),
+            is_uncertain: false,
+            overdue: Vec::new(),
+        };
+        let tenant = Arc::new(TenantLog {
+            scope: scope.clone(),
+            pool: Mutex::default(),
+            writer: futures_util::lock::Mutex::new(writer),
+        });
+        tenants.insert(scope.tenant().clone(), tenant.clone());
+        tenant
+    }
+
+    /// Writes everything that waits, and tells those who wait for it.
+    async fn lead(
+        &self,
+        tenant: &TenantLog,
+        writer: &mut Writer,
+        now: Option<Timestamp>,
+    ) -> Result<(), AuditError> {
+        // From here on the entries are the writer's, which outlives this future.
+        writer.batch.extend(lock(&tenant.pool).drain(..));
+        let result = self.write(&tenant.scope, writer, now).await;
+        if let Err(error) = &result {
+            for pending in writer.batch.drain(..) {
+                pending.tell(Err(error.clone()));
+            }
+        }
+        result
+    }
+
+    async fn write(
+        &self,
+        scope: &Scope,
+        writer: &mut Writer,
+        now: Option<Timestamp>,
+    ) -> Result<(), AuditError> {
+        loop {
+            self.ready(scope, writer).await?;
+            let cursor = writer.opened()?.cursor;
+            let (mut items, through) = self.read_outbox(scope, cursor).await?;
+            let is_all = items.len() < OUTBOX_PAGE;
+            if is_all {
+                if let Some(now) = now {
+                    items.extend(
+                        writer
+                            .unknown_outcomes(scope, now)
+                            .iter()
+                            .map(|entry| Item::of(entry, through)),
+                    );
+                }
+                items.extend(writer.batch.iter().map(|pending| Item {
+                    entry: pending.entry.clone(),
+                    note: pending.note.clone(),
+                    cursor: through,
+                    is_awaited: true,
+                }));
+            }
+            if let Err(error) = self.flush(scope, writer, items).await {
+                writer.state = State::Stopped(error.clone());
+                return Err(error);
+            }
+            if let Some(outbox) = self.outbox.as_ref().filter(|_| through > cursor) {
+                // Only frees space. What keeps a record from being appended twice is the cursor in the log.
+                let _ = outbox.forget(scope, through).await;
+            }
+            if is_all {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The next page of the outbox, and the sequence number of its last record.
+    async fn read_outbox(&self, scope: &Scope, after: u64) -> Result<(Vec<Item>, u64), AuditError> {
+        let (mut items, mut through) = (Vec::new(), after);
+        let Some(outbox) = &self.outbox else {
+            return Ok((items, through));
+        };
+        let page = outbox.pending(scope, after, OUTBOX_PAGE).await.map_err(|error| {
+            AuditError::new(
+                ErrorKind::Unavailable,
+                format!("cannot read the outbox of the audit log: {error}"),
+            )
+        })?;
+        for PendingRecord { sequence, record } in page {
+            let entry = record.as_str();
+            if !frame::is_loggable(entry) || sequence <= through {
+                let message = format!(
+                    "outbox record {sequence} of {} is not an audit entry",
+                    scope.tenant()
+                );
+                return Err(AuditError::new(ErrorKind::Invalid, message));
+            }
+            through = sequence;
+            items.push(Item {
+                entry: entry.to_owned(),
+                note: Note::of_json(entry),
+                cursor: through,
+                is_awaited: false,
+            });
+        }
+        Ok((items, through))
+    }
+
+    /// Opens the log, or finds out what became of a flush whose leader was dropped.
+    async fn ready(&self, scope: &Scope, writer: &mut Writer) -> Result<(), AuditError> {
+        match &writer.state {
+            State::Stopped(error) => return Err(error.clone()),
+            State::Ready(_) if !writer.is_uncertain => return Ok(()),
+            State::Ready(_) | State::Unopened => {}
+        }
+        let ready = match Ready::recover(&self.store, scope).await {
+            Ok(ready) => ready,
+            Err(error) => {
+                if !error.is_retryable() {
+                    writer.state = State::Stopped(error.clone());
+                }
+                return Err(error);
+            }
+        };
+        if matches!(writer.state, State::Unopened) {
+            // Nobody in this process began these.
+            writer.overdue = ready.open.0.keys().cloned().collect();
+        }
+        // Nobody else writes this log, so an index that exists now holds the entry it was planned for.
+        let written = writer
+            .batch
+            .iter()
+            .take_while(|pending| pending.planned.is_some_and(|n| n < ready.at.size))
+            .count();
+        for pending in writer.batch.drain(..written) {
+            let index = pending.planned.expect("just checked");
+            pending.tell(Ok(index));
+        }
+        writer.state = State::Ready(ready);
+        writer.is_uncertain = false;
+        Ok(())
+    }
+
+    /// Writes `items`, with one flush for each bundle that they reach into. An error is for good.
+    async fn flush(&self, scope: &Scope, writer: &mut Writer, items: Vec<Item>) -> Result<(), AuditError> {
+        let Writer {
+            state: State::Ready(ready),
+            batch,
+            is_uncertain,
+            overdue,
+        } = writer
+        else {
+            unreachable!("a log is made ready before it is written")
+        };
+        let mut items = items.into_iter().peekable();
+        while items.peek().is_some() {
+            let room = usize::try_from(BUNDLE - ready.len()).expect("at most 256");
+            let flush: Vec<Item> = items.by_ref().take(room).collect();
+            // Items are awaited in the order of the batch, and leave it as they are written.
+            let mut waiting = batch.iter_mut();
+            for (_, index) in flush
+                .iter()
+                .zip(ready.at.size..)
+                .filter(|(item, _)| item.is_awaited)
+            {
+                waiting
+                    .next()
+                    .expect("the batch holds every awaited item")
+                    .planned = Some(index);
+            }
+            let cursor = flush
+                .last()
+                .expect("an item was left, and a full journal does not stay")
+                .cursor;
+            let mut bytes = Vec::new();
+            let (at, entry_bytes) = frame::write_flush(
+                ready.at,
+                flush.iter().map(|item| &*item.entry),
+                cursor,
+                &mut bytes,
+            );
+
+            *is_uncertain = true;
+            self.store
+                .append_journal(scope, ready.journal_bytes, &bytes)
+                .await
+                .map_err(stopped)?;
+            // The entries are durable from here. The head follows only now, so that it never promises what is not there.
+            ready.lines.extend_from_slice(&bytes[..entry_bytes]);
+            ready.journal_bytes += bytes.len() as u64;
+            (ready.at, ready.cursor) = (at, cursor);
+            flush.iter().for_each(|item| ready.open.note(item.note.as_ref()));
+            ready.swap_head(&self.store, scope, Durability::Process).await?;
+
+            let written = flush.iter().filter(|item| item.is_awaited).count();
+            for pending in batch.drain(..written) {
+                let index = pending.planned.expect("was planned above");
+                pending.tell(Ok(index));
+            }
+            overdue.retain(|request| ready.open.0.contains_key(request));
+            if ready.len() == BUNDLE {
+                ready.roll(&self.store, scope).await?;
+            }
+            *is_uncertain = false;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl<S: LogStore> AuditSink for Log<S> {
+    async fn append(&self, scope: &Scope, entry: Entry) -> Result<Receipt, AuditError> {
+        if entry.tenant != *scope.tenant() {
+            let message = format!(
+                "an entry of {} does not belong into the log of {}",
+                entry.tenant,
+                scope.tenant()
+            );
+            return Err(AuditError::new(ErrorKind::Invalid, message));
+        }
+        let now = entry.time;
+        let (ack, written) = oneshot::channel();
+        let pending = Pending {
+            entry: entry.to_canonical_json(),
+            note: Note::of(&entry),
+            planned: None,
+            ack,
+        };
+        let tenant = self.tenant(scope);
+        lock(&tenant.pool).push(pending);
+
+        let written = match select(written, tenant.writer.lock()).await {
+            Either::Left((written, _)) => written,
+            Either::Right((mut writer, mut written)) => match written.try_recv() {
+                // Somebody led while we waited for the lock.
+                Ok(Some(result)) => Ok(result),
+                _ => {
+                    // The error, if it is one, comes through `written` too.
+                    let _ = self.lead(&tenant, &mut writer, Some(now)).await;
+                    drop(writer);
+                    written.await
+                }
+            },
+        };
+        let index = written.map_err(|_| AuditError::new(ErrorKind::Closed, "the audit log is gone"))??;
+        Ok(Receipt {
+            log: scope.tenant().clone(),
+            index,
+        })
+    }
+
+    async fn checkpoint(&self, scope: &Scope) -> Result<Checkpoint, AuditError> {
+        let tenant = self.tenant(scope);
+        let mut writer = tenant.writer.lock().await;
+        self.ready(scope, &mut writer).await?;
+        let at = writer.opened()?.at;
+        Ok(Checkpoint {
+            size: at.size,
+            hash: at.hash,
+        })
+    }
+
+    async fn read(&self, scope: &Scope, from: u64, limit: usize) -> Result<Vec<Logged>, AuditError> {
+        let tenant = self.tenant(scope);
+        let (start, end, lines) = {
+            let mut writer = tenant.writer.lock().await;
+            self.ready(scope, &mut writer).await?;
+            let ready = writer.opened()?;
+            (ready.start.size, ready.at.size, ready.lines.clone())
+        };
+        let mut read: Vec<Logged> = Vec::new();
+        let mut next = from;
+        while next < end && read.len() < limit.min(MAX_READ) {
+            let number = next / BUNDLE;
+            let bundle;
+            let lines = if next >= start {
+                &lines
+            } else {
+                let stored = self
+                    .store
+                    .read(scope, &frame::bundle_path(number))
+                    .await
+                    .map_err(unavailable)?;
+                bundle =
+                    stored.ok_or_else(|| corrupt(scope.tenant(), &format!("bundle {number} is missing")))?;
+                &bundle
+            };
+            let wanted = limit.min(MAX_READ) - read.len();
+            let skip = usize::try_from(next % BUNDLE).expect("less than 256");
+            let before = read.len();
+            for line in lines
+                .split(|&byte| byte == b'\n')
+                .filter(|line| !line.is_empty())
+                .skip(skip)
+                .take(wanted)
+            {
+                let entry = frame::entry_of(line, next)
+                    .ok_or_else(|| corrupt(scope.tenant(), &format!("entry {next} is not in its place")))?;
+                let entry = Entry::from_json(entry)
+                    .map_err(|error| AuditError::new(ErrorKind::Invalid, error.to_string()))?;
+                read.push(Logged { index: next, entry });
+                next += 1;
+            }
+            if read.len() == before {
+                return Err(corrupt(
+                    scope.tenant(),
+                    &format!("entry {next} is not in its place"),
+                ));
+            }
+        }
+        Ok(read)
+    }
+}
+
+impl<S> fmt::Debug for Log<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log")
+            .field("open", &lock(&self.tenants).len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pending {
+    fn tell(self, result: Result<u64, AuditError>) {
+        // Whoever was dropped does not want to know.
+        let _ = self.ack.send(result);
+    }
+}
+
+impl Writer {
+    fn opened(&self) -> Result<&Ready, AuditError> {
+        match &self.state {
+            State::Ready(ready) => Ok(ready),
+            State::Stopped(error) => Err(error.clone()),
+            State::Unopened => unreachable!("a log is made ready before it is used"),
+        }
+    }
+
+    /// The outcomes of intents that will get no other.
+    fn unknown_outcomes(&self, scope: &Scope, now: Timestamp) -> Vec<Entry> {
+        let ends_now = |request: &&String| {
+            let outcome = Note::Outcome {
+                request: (*request).clone(),
+            };
+            self.batch
+                .iter()
+                .any(|pending| pending.note.as_ref() == Some(&outcome))
+        };
+        let outcome = |request: &String| {
+            let id = request.parse().ok()?;
+            let entry = Entry::new(
+                format!("{request}-unknown"),
+                now,
+                scope.tenant().clone(),
+                Actor::System,
+                Kind::AiOutcome,
+            );
+            Some(entry.request(&id).code("unknown"))
+        };
+        self.overdue
+            .iter()
+            .filter(|request| !ends_now(request))
+            .filter_map(outcome)
+            .collect()
+    }
+}
+
+/// Something to write.
+struct Item {
+    entry: String,
+    note: Option<Note>,
+    /// The outbox cursor after it.
+    cursor: u64,
+    /// Whether it comes from the batch.
+    is_awaited: bool,
+}
+
+impl Item {
+    fn of(entry: &Entry, cursor: u64) -> Self {
+        Self {
+            entry: entry.to_canonical_json(),
+            note: Note::of(entry),
+            cursor,
+            is_awaited: false,
+        }
+    }
+}
+
+/// Nothing that is locked here can be left half-changed by a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

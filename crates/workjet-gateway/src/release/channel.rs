@@ -1,0 +1,169 @@
+//! One channel of a stream: the fragments that a client will join into one string, and their scan.
+//!
+//! What a channel lets out depends on the fragments' text alone, never on where it was cut.
+
+use serde_json::Value;
+use workjet_dlp::{Engine, Finding, Flow, Policy, Scanner, Shape, Verdict};
+
+/// How the fragments of a channel may be treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Text: leaves as it comes, but for the few bytes that could begin a match.
+    Text,
+    /// Signed text: leaves unchanged or not at all.
+    Signed,
+    /// A JSON document: what it says is known when it is complete, and only then does it leave.
+    Document,
+}
+
+/// The policies of a reply, one per kind of text.
+#[derive(Debug, Clone)]
+pub(super) struct Policies {
+    pub(super) text: Policy,
+    /// Never rewrites: what would be redacted is blocked or passes, as the operator decided for what cannot be scanned.
+    pub(super) signed: Policy,
+}
+
+/// A channel that is still open.
+#[derive(Debug)]
+pub(super) struct Channel {
+    /// Where the joined string stands in a whole reply, such as `choices[0].message.content`.
+    path: String,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Scanning(Box<Scanner>),
+    Holding {
+        document: String,
+        policy: Policy,
+        shown: bool,
+    },
+}
+
+/// What came of a fragment.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// What leaves now.
+    pub(super) text: String,
+    pub(super) findings: Vec<Finding>,
+    /// Why nothing may follow.
+    pub(super) stop: Option<Stop>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Stop {
+    /// The policy blocks this finding, and `text` ends where it begins.
+    Blocked(Finding),
+    /// The finding is where it can neither pass nor be rewritten.
+    Refused(Finding),
+}
+
+impl Channel {
+    pub(super) fn new(kind: Kind, path: String, engine: &Engine, policies: &Policies) -> Self {
+        let state = match kind {
+            Kind::Text => State::Scanning(Box::new(engine.scanner(&policies.text))),
+            Kind::Signed => State::Scanning(Box::new(engine.scanner(&policies.signed))),
+            Kind::Document => {
+                let policy = policies.text.clone();
+                // Nothing can change or stop the document, so there is no reason to make its reader wait.
+                let shown = !policy.can_change_text() && !policy.can_block();
+                State::Holding {
+                    document: String::new(),
+                    policy,
+                    shown,
+                }
+            }
+        };
+        Self { path, state }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn push(&mut self, fragment: &str) -> Outcome {
+        let mut text = String::new();
+        match &mut self.state {
+            State::Scanning(scanner) => {
+                let flow = scanner.push(fragment, &mut text);
+                let findings = scanner.take_findings();
+                outcome(&self.path, text, findings, flow)
+            }
+            State::Holding { document, shown, .. } => {
+                document.push_str(fragment);
+                if *shown {
+                    text.push_str(fragment);
+                }
+                Outcome {
+                    text,
+                    findings: Vec::new(),
+                    stop: None,
+                }
+            }
+        }
+    }
+
+    /// Ends the channel and lets out what is left.
+    pub(super) fn finish(self, engine: &Engine) -> Outcome {
+        let Self { path, state } = self;
+        match state {
+            State::Scanning(scanner) => {
+                let mut text = String::new();
+                let (flow, findings) = scanner.finish_with_findings(&mut text);
+                outcome(&path, text, findings, flow)
+            }
+            State::Holding {
+                document,
+                policy,
+                shown,
+            } => {
+                let mut document = Value::String(document);
+                let report = engine.redact_json(&mut document, &Shape::Json, &policy);
+                let Value::String(document) = document else {
+                    unreachable!("a string stays a string")
+                };
+                let place = |finding: Finding| at_document(&path, finding);
+                let stop = match report.verdict {
+                    Verdict::Pass => None,
+                    Verdict::Blocked(finding) => Some(Stop::Blocked(place(finding))),
+                    Verdict::Refused(finding) => Some(Stop::Refused(place(finding))),
+                };
+                let text = if shown || stop.is_some() {
+                    String::new()
+                } else {
+                    document
+                };
+                Outcome {
+                    text,
+                    findings: report.findings.into_iter().map(place).collect(),
+                    stop,
+                }
+            }
+        }
+    }
+}
+
+fn outcome(path: &str, text: String, findings: Vec<Finding>, flow: Flow) -> Outcome {
+    let stop = match flow {
+        Flow::Continue => None,
+        Flow::Blocked(finding) => Some(Stop::Blocked(finding.at(path))),
+    };
+    Outcome {
+        text,
+        findings: findings.into_iter().map(|finding| finding.at(path)).collect(),
+        stop,
+    }
+}
+
+/// Puts the place within a document behind the document's own.
+fn at_document(path: &str, finding: Finding) -> Finding {
+    let within = finding.path().unwrap_or_default();
+    let whole = match within.chars().next() {
+        None => path.to_owned(),
+        Some('[' | '.') => format!("{path}{within}"),
+        Some(_) => format!("{path}.{within}"),
+    };
+    finding.at(&whole)
+}

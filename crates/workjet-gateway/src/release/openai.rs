@@ -1,0 +1,411 @@
+//! Streams of OpenAI's Chat Completions: `choices[].delta`, `finish_reason`, `[DONE]`.
+
+use serde_json::{Map, Value, json};
+use workjet_router::{Data, Frame, Inbound};
+
+use super::channel::Kind;
+use super::channels::{Channels, Describe};
+use super::fragment::{self, Fragment, Way};
+use super::{Blocked, Gate, Step};
+use crate::coverage;
+
+/// What is remembered between chunks.
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    /// What every chunk repeats (`id`, `model`, …), for chunks of our own.
+    envelope: Map<String, Value>,
+    /// Tool calls that wait for their verdict, in the order in which they began.
+    calls: Vec<Call>,
+}
+
+/// A tool call that the client does not know of yet.
+#[derive(Debug)]
+struct Call {
+    choice: u64,
+    /// Where it stands in the delta: an item of `tool_calls`, or the older `function_call`.
+    place: Vec<Way>,
+    /// A delta that holds this call alone, but for what its channels carry.
+    delta: Value,
+    /// What its channels have let out so far.
+    ready: Vec<(Vec<Way>, String)>,
+}
+
+/// One choice of a chunk, and the text taken out of it.
+struct Taken {
+    /// Its position in the chunk.
+    at: usize,
+    choice: u64,
+    fragments: Vec<Fragment>,
+    is_last: bool,
+}
+
+impl Stream {
+    pub(super) fn push(
+        &mut self,
+        frame: Frame,
+        gate: &Gate,
+        channels: &mut Channels,
+        step: &mut Step,
+    ) -> Result<(), Blocked> {
+        let Data::Json(mut chunk) = frame.data else {
+            self.close_all(gate, channels, step)?;
+            step.frames.push(Frame::done());
+            return Ok(());
+        };
+        if gate.can_intervene {
+            strip_logprobs(Inbound::OpenAiChat, &mut chunk);
+        }
+        let choices = take_fragments(&mut chunk);
+        gate.scan(&mut chunk, coverage::frame(Inbound::OpenAiChat), step)?;
+        self.remember(&chunk);
+
+        let mut is_emptied = !choices.is_empty();
+        let mut stopped = Ok(());
+        for mut taken in choices {
+            let mut absent = Value::Null;
+            let delta = chunk["choices"][taken.at].get_mut("delta").unwrap_or(&mut absent);
+            let had_text = !taken.fragments.is_empty();
+            if gate.withholds_calls {
+                self.note_calls(taken.choice, delta);
+            }
+            if stopped.is_ok() {
+                stopped = self.release(&mut taken, delta, gate, channels, step);
+            } else {
+                taken
+                    .fragments
+                    .iter_mut()
+                    .for_each(|fragment| fragment.text.clear());
+            }
+            for fragment in taken.fragments {
+                fragment.put_back(delta);
+            }
+            let had_call = gate.withholds_calls && remove_calls(delta);
+            is_emptied &=
+                (had_text || had_call) && fragment::is_hollow(delta) && !(taken.is_last && stopped.is_ok());
+        }
+        if stopped.is_err() {
+            // An error follows. The chunk must not say that the reply is complete.
+            revoke_ends(&mut chunk);
+        }
+        // A chunk whose text is all held back says nothing, unless it also counts tokens.
+        if !is_emptied || !chunk["usage"].is_null() {
+            step.frames.push(Frame {
+                event: None,
+                data: Data::Json(chunk),
+            });
+        }
+        stopped
+    }
+
+    /// Lets out what is left of every choice.
+    pub(super) fn close_all(
+        &mut self,
+        gate: &Gate,
+        channels: &mut Channels,
+        step: &mut Step,
+    ) -> Result<(), Blocked> {
+        let mut choices = channels.open_groups();
+        choices.extend(self.calls.iter().map(|call| call.choice));
+        choices.sort_unstable();
+        choices.dedup();
+        choices
+            .into_iter()
+            .try_for_each(|choice| self.close(choice, gate, channels, step))
+    }
+
+    /// Passes the text of one choice through its channels. What is left in the fragments leaves with the chunk.
+    fn release(
+        &mut self,
+        taken: &mut Taken,
+        delta: &Value,
+        gate: &Gate,
+        channels: &mut Channels,
+        step: &mut Step,
+    ) -> Result<(), Blocked> {
+        let choice = taken.choice;
+        let describe = Describe {
+            delta,
+            channel: &|place| (kind(place), path(choice, place)),
+        };
+        let mut stopped = Ok(());
+        for fragment in &mut taken.fragments {
+            if stopped.is_ok() {
+                stopped = channels.push(choice, fragment, &describe, gate, step);
+            } else {
+                fragment.text.clear();
+            }
+            if let Some(call) = self
+                .calls
+                .iter_mut()
+                .find(|call| call.holds(choice, &fragment.place))
+            {
+                let text = std::mem::take(&mut fragment.text);
+                if stopped.is_ok() {
+                    stopped = channels.withhold(text.len(), &path(choice, &call.place));
+                }
+                call.add(&fragment.place, &text);
+            }
+        }
+        if taken.is_last && stopped.is_ok() {
+            // What is held back goes between this chunk's text and its `finish_reason`, so the text goes ahead.
+            for fragment in taken
+                .fragments
+                .iter_mut()
+                .filter(|fragment| !fragment.text.is_empty())
+            {
+                let (mut alone, text) = (fragment.skeleton(delta), std::mem::take(&mut fragment.text));
+                fragment::flesh(&mut alone, &fragment.place, text);
+                step.frames.push(self.chunk(choice, alone));
+            }
+            stopped = self.close(choice, gate, channels, step);
+        }
+        stopped
+    }
+
+    /// Lets out what is left of a choice: the ends of its texts, then its tool calls.
+    fn close(
+        &mut self,
+        choice: u64,
+        gate: &Gate,
+        channels: &mut Channels,
+        step: &mut Step,
+    ) -> Result<(), Blocked> {
+        let (calls, others) = std::mem::take(&mut self.calls)
+            .into_iter()
+            .partition(|call| call.choice == choice);
+        self.calls = others;
+        let mut calls: Vec<Call> = calls;
+        channels.close(choice, gate, step, |tail, step| {
+            match calls.iter_mut().find(|call| call.holds(choice, &tail.place)) {
+                Some(call) => call.add(&tail.place, &tail.text),
+                None if tail.text.is_empty() => {}
+                None => step.frames.push(self.chunk(choice, tail.into_delta())),
+            }
+        })?;
+        step.frames.extend(
+            calls
+                .into_iter()
+                .map(|call| self.chunk(choice, call.into_delta())),
+        );
+        Ok(())
+    }
+
+    fn remember(&mut self, chunk: &Value) {
+        if self.envelope.is_empty()
+            && let Some(fields) = chunk.as_object()
+        {
+            let own = |key: &str| matches!(key, "choices" | "usage" | "obfuscation" | "error");
+            let repeated = fields.iter().filter(|(key, _)| !own(key));
+            self.envelope = repeated
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect();
+        }
+    }
+
+    /// A chunk of our own.
+    fn chunk(&self, choice: u64, delta: Value) -> Frame {
+        let mut chunk = self.envelope.clone();
+        chunk.insert(
+            "choices".into(),
+            json!([{ "index": choice, "delta": delta, "finish_reason": null }]),
+        );
+        Frame::json(Value::Object(chunk))
+    }
+
+    /// Notes the tool calls of a delta, so that what their channels let out waits with them.
+    fn note_calls(&mut self, choice: u64, delta: &Value) {
+        let mut note = |place: Vec<Way>, call: Value| match self
+            .calls
+            .iter_mut()
+            .find(|known| known.choice == choice && known.place == place)
+        {
+            Some(known) => complete(&mut known.delta, call),
+            None => self.calls.push(Call {
+                choice,
+                place,
+                delta: call,
+                ready: Vec::new(),
+            }),
+        };
+        for (position, item) in delta["tool_calls"].as_array().into_iter().flatten().enumerate() {
+            let place = vec![Way::Key("tool_calls".into()), Way::of(item, position)];
+            note(place, json!({ "tool_calls": [item] }));
+        }
+        if let Some(call @ Value::Object(_)) = delta.get("function_call") {
+            note(
+                vec![Way::Key("function_call".into())],
+                json!({ "function_call": call }),
+            );
+        }
+    }
+}
+
+impl Call {
+    fn holds(&self, choice: u64, place: &[Way]) -> bool {
+        self.choice == choice && place.starts_with(&self.place)
+    }
+
+    fn add(&mut self, place: &[Way], text: &str) {
+        match self.ready.iter_mut().find(|(known, _)| known == place) {
+            Some((_, ready)) => ready.push_str(text),
+            None => self.ready.push((place.to_vec(), text.to_owned())),
+        }
+    }
+
+    fn into_delta(self) -> Value {
+        let mut delta = self.delta;
+        for (place, text) in self.ready {
+            fragment::flesh(&mut delta, &place, text);
+        }
+        delta
+    }
+}
+
+/// Takes token probabilities out of a reply or chunk.
+pub(super) fn strip_logprobs(inbound: Inbound, document: &mut Value) {
+    if inbound != Inbound::OpenAiChat {
+        return;
+    }
+    for choice in document
+        .get_mut("choices")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        if let Some(logprobs) = choice.get_mut("logprobs") {
+            *logprobs = Value::Null;
+        }
+    }
+}
+
+fn take_fragments(chunk: &mut Value) -> Vec<Taken> {
+    let choices = chunk.get_mut("choices").and_then(Value::as_array_mut);
+    let choices = choices
+        .into_iter()
+        .flatten()
+        .enumerate()
+        .filter(|(_, choice)| choice.is_object());
+    let taken = choices.map(|(at, choice)| Taken {
+        at,
+        choice: choice["index"].as_u64().unwrap_or(0),
+        // Some servers write an empty reason into every chunk.
+        is_last: choice["finish_reason"]
+            .as_str()
+            .is_some_and(|reason| !reason.is_empty()),
+        fragments: choice
+            .get_mut("delta")
+            .map(|delta| fragment::take(delta, is_whole))
+            .unwrap_or_default(),
+    });
+    taken.collect()
+}
+
+/// Strings of a delta that come in one piece. All others are joined by clients, the unknown ones too.
+fn is_whole(place: &[Way]) -> bool {
+    let mut keys = [""; 3];
+    let named = place.iter().filter_map(Way::key);
+    named.zip(&mut keys).for_each(|(key, slot)| *slot = key);
+    matches!(
+        keys,
+        ["role", "", ""]
+            | ["annotations" | "images", ..]
+            | ["tool_calls", "id", ""]
+            | ["tool_calls", "function" | "custom", "name"]
+            | ["function_call", "name", ""]
+            | ["audio", "id" | "data", ""]
+            | ["reasoning_details", "id" | "format" | "data" | "signature", ""]
+    ) || place.last().and_then(Way::key) == Some("type")
+}
+
+fn kind(place: &[Way]) -> Kind {
+    match place {
+        [Way::Key(calls), _, Way::Key(function), Way::Key(arguments)]
+            if calls == "tool_calls" && function == "function" && arguments == "arguments" =>
+        {
+            Kind::Document
+        }
+        [Way::Key(call), Way::Key(arguments)] if call == "function_call" && arguments == "arguments" => {
+            Kind::Document
+        }
+        [Way::Key(details), _, Way::Key(text)] if details == "reasoning_details" && text == "text" => {
+            Kind::Signed
+        }
+        _ => Kind::Text,
+    }
+}
+
+/// The place in a whole reply.
+fn path(choice: u64, place: &[Way]) -> String {
+    const KNOWN: [&str; 15] = [
+        "content",
+        "refusal",
+        "reasoning_content",
+        "reasoning",
+        "reasoning_details",
+        "summary",
+        "text",
+        "tool_calls",
+        "function",
+        "arguments",
+        "function_call",
+        "custom",
+        "input",
+        "audio",
+        "transcript",
+    ];
+    fragment::show(&format!("choices[{choice}].message"), place, &KNOWN)
+}
+
+/// Adds to a call what a later delta says about it.
+fn complete(known: &mut Value, later: Value) {
+    match (known, later) {
+        (Value::Object(known), Value::Object(later)) => {
+            for (key, value) in later {
+                match known.get_mut(&key) {
+                    Some(field) => complete(field, value),
+                    None => {
+                        known.insert(key, value);
+                    }
+                }
+            }
+        }
+        (Value::Array(known), Value::Array(later)) => {
+            known
+                .iter_mut()
+                .zip(later)
+                .for_each(|(known, later)| complete(known, later));
+        }
+        (known, later) => {
+            if fragment::is_hollow(known) {
+                *known = later;
+            }
+        }
+    }
+}
+
+fn remove_calls(delta: &mut Value) -> bool {
+    let Some(fields) = delta.as_object_mut() else {
+        return false;
+    };
+    let calls =
+        fields.get("tool_calls").is_some_and(Value::is_array) && fields.shift_remove("tool_calls").is_some();
+    let call = fields.get("function_call").is_some_and(Value::is_object)
+        && fields.shift_remove("function_call").is_some();
+    calls || call
+}
+
+fn revoke_ends(chunk: &mut Value) {
+    for choice in chunk
+        .get_mut("choices")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        if let Some(reason) = choice.get_mut("finish_reason") {
+            *reason = Value::Null;
+        }
+    }
+    if let Some(usage) = chunk.get_mut("usage") {
+        *usage = Value::Null;
+    }
+}

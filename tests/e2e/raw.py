@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import select
 from urllib.parse import urlsplit
 
 from processes import PATIENCE
@@ -89,6 +90,11 @@ class Stream:
         self.buffer += chunk
         self.ended = not chunk
         return bool(chunk)
+
+    def ready(self):
+        """Whether there is something to read already; says no only after a moment."""
+        socket = self.connection.connection.sock
+        return b"\n\n" in self.buffer or socket.pending() > 0 or bool(select.select([socket], [], [], 0.05)[0])
 
     def event(self):
         """The next event as (name, data), or None at the end; comments are left out."""

@@ -60,11 +60,26 @@ impl Channel {
     /// What it carries.
     pub const fn kind(&self) -> ChannelKind {
         match &self.0 {
-            Slot::OpenAi { field: Field::Text(_), .. }
-            | Slot::Anthropic { field: Delta::Text | Delta::Citation(_), .. } => ChannelKind::Text,
-            Slot::OpenAi { field: Field::Tool(_) | Field::FunctionCall, .. }
-            | Slot::Anthropic { field: Delta::InputJson, .. } => ChannelKind::ToolArguments,
-            Slot::Anthropic { field: Delta::Thinking, .. } => ChannelKind::SignedThinking,
+            Slot::OpenAi {
+                field: Field::Text(_),
+                ..
+            }
+            | Slot::Anthropic {
+                field: Delta::Text | Delta::Citation(_),
+                ..
+            } => ChannelKind::Text,
+            Slot::OpenAi {
+                field: Field::Tool(_) | Field::FunctionCall,
+                ..
+            }
+            | Slot::Anthropic {
+                field: Delta::InputJson,
+                ..
+            } => ChannelKind::ToolArguments,
+            Slot::Anthropic {
+                field: Delta::Thinking,
+                ..
+            } => ChannelKind::SignedThinking,
         }
     }
 
@@ -78,23 +93,50 @@ impl Channel {
 
     /// Whether its pieces come whole, one per frame, so that nothing is ever held back for the next.
     pub const fn comes_whole(&self) -> bool {
-        matches!(self.0, Slot::Anthropic { field: Delta::Citation(_), .. })
+        matches!(
+            self.0,
+            Slot::Anthropic {
+                field: Delta::Citation(_),
+                ..
+            }
+        )
     }
 
     /// Where it stands, as a path of dialect keys such as `choices[0].delta.content`.
     pub fn path(&self) -> String {
         match &self.0 {
-            Slot::OpenAi { choice, field: Field::Text(name) } => format!("choices[{choice}].delta.{name}"),
-            Slot::OpenAi { choice, field: Field::Tool(call) } => {
+            Slot::OpenAi {
+                choice,
+                field: Field::Text(name),
+            } => format!("choices[{choice}].delta.{name}"),
+            Slot::OpenAi {
+                choice,
+                field: Field::Tool(call),
+            } => {
                 format!("choices[{choice}].delta.tool_calls[{call}].function.arguments")
             }
-            Slot::OpenAi { choice, field: Field::FunctionCall } => {
+            Slot::OpenAi {
+                choice,
+                field: Field::FunctionCall,
+            } => {
                 format!("choices[{choice}].delta.function_call.arguments")
             }
-            Slot::Anthropic { block, field: Delta::Text } => format!("content[{block}].text"),
-            Slot::Anthropic { block, field: Delta::InputJson } => format!("content[{block}].input"),
-            Slot::Anthropic { block, field: Delta::Thinking } => format!("content[{block}].thinking"),
-            Slot::Anthropic { block, field: Delta::Citation(key) } => format!("content[{block}].citations.{key}"),
+            Slot::Anthropic {
+                block,
+                field: Delta::Text,
+            } => format!("content[{block}].text"),
+            Slot::Anthropic {
+                block,
+                field: Delta::InputJson,
+            } => format!("content[{block}].input"),
+            Slot::Anthropic {
+                block,
+                field: Delta::Thinking,
+            } => format!("content[{block}].thinking"),
+            Slot::Anthropic {
+                block,
+                field: Delta::Citation(key),
+            } => format!("content[{block}].citations.{key}"),
         }
     }
 }
@@ -146,9 +188,17 @@ impl Inbound {
         Closes(match self {
             Self::OpenAiChat => {
                 let choices = value["choices"].as_array().map(Vec::as_slice).unwrap_or_default();
-                let ended = choices.iter().filter(|choice| choice["finish_reason"].is_string());
-                let indices: Vec<u64> = ended.map(|choice| choice["index"].as_u64().unwrap_or(0)).collect();
-                if indices.is_empty() { Closing::None } else { Closing::Indices(indices) }
+                let ended = choices
+                    .iter()
+                    .filter(|choice| choice["finish_reason"].is_string());
+                let indices: Vec<u64> = ended
+                    .map(|choice| choice["index"].as_u64().unwrap_or(0))
+                    .collect();
+                if indices.is_empty() {
+                    Closing::None
+                } else {
+                    Closing::Indices(indices)
+                }
             }
             Self::AnthropicMessages => match value["type"].as_str() {
                 Some("content_block_stop") => Closing::Indices(vec![value["index"].as_u64().unwrap_or(0)]),
@@ -241,7 +291,15 @@ fn openai_deltas(frame: &mut Value) -> Vec<(Channel, &mut String)> {
     let choices = frame.get_mut("choices").and_then(Value::as_array_mut);
     for choice in choices.into_iter().flatten() {
         let number = choice["index"].as_u64().unwrap_or(0);
-        let mut found = |field, text| slots.push((Channel(Slot::OpenAi { choice: number, field }), text));
+        let mut found = |field, text| {
+            slots.push((
+                Channel(Slot::OpenAi {
+                    choice: number,
+                    field,
+                }),
+                text,
+            ));
+        };
         let delta = choice.get_mut("delta").and_then(Value::as_object_mut);
         for (key, value) in delta.into_iter().flat_map(Map::iter_mut) {
             if let Some(name) = TEXT_FIELDS.iter().find(|name| *name == key) {
@@ -274,7 +332,11 @@ fn anthropic_deltas(frame: &mut Value) -> Vec<(Channel, &mut String)> {
         _ => None,
     };
     let mut slots = Vec::new();
-    for (key, value) in part.and_then(Value::as_object_mut).into_iter().flat_map(Map::iter_mut) {
+    for (key, value) in part
+        .and_then(Value::as_object_mut)
+        .into_iter()
+        .flat_map(Map::iter_mut)
+    {
         match (key.as_str(), value) {
             ("text", Value::String(text)) => slots.push((channel(Delta::Text), text)),
             ("partial_json", Value::String(text)) => slots.push((channel(Delta::InputJson), text)),
@@ -282,7 +344,8 @@ fn anthropic_deltas(frame: &mut Value) -> Vec<(Channel, &mut String)> {
             ("citation", Value::Object(citation)) => {
                 const TEXTS: [&str; 4] = ["cited_text", "document_title", "title", "url"];
                 for (key, value) in citation.iter_mut() {
-                    if let (Some(name), Value::String(text)) = (TEXTS.iter().find(|name| *name == key), value) {
+                    if let (Some(name), Value::String(text)) = (TEXTS.iter().find(|name| *name == key), value)
+                    {
                         slots.push((channel(Delta::Citation(name)), text));
                     }
                 }

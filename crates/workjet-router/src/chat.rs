@@ -31,7 +31,12 @@ pub struct Usage {
 impl Usage {
     /// Input tokens of all classes; `None` if the provider named none.
     pub fn total_input(&self) -> Option<u64> {
-        let classes = [self.input, self.cache_read, self.cache_write_5m, self.cache_write_1h];
+        let classes = [
+            self.input,
+            self.cache_read,
+            self.cache_write_5m,
+            self.cache_write_1h,
+        ];
         classes.into_iter().flatten().reduce(u64::saturating_add)
     }
 
@@ -70,6 +75,8 @@ pub(crate) struct Request<'v> {
     pub(crate) tools: Vec<Tool<'v>>,
     pub(crate) tool_choice: Option<ToolChoice<'v>>,
     pub(crate) parallel_tools: Option<bool>,
+    /// Where the client's dialect says so.
+    pub(crate) parallel_at: &'static str,
     pub(crate) max_tokens: Option<u64>,
     pub(crate) temperature: Option<&'v Number>,
     pub(crate) top_p: Option<&'v Number>,
@@ -80,7 +87,8 @@ pub(crate) struct Request<'v> {
     pub(crate) stop: Vec<&'v str>,
     pub(crate) format: Option<Format<'v>>,
     pub(crate) thinking: Option<Thinking>,
-    pub(crate) user_wants_thoughts: bool,
+    /// Whether the client wants to see what the model thinks.
+    pub(crate) wants_thoughts: bool,
     pub(crate) notes: Notes,
 }
 
@@ -234,23 +242,44 @@ pub(crate) struct Reply {
 pub(crate) enum Said {
     Text(String),
     Refusal(String),
-    Thinking { text: String },
-    ToolCall { id: Option<String>, name: String, arguments: String, signature: Option<String> },
+    Thinking {
+        text: String,
+    },
+    ToolCall {
+        id: Option<String>,
+        name: String,
+        arguments: String,
+        signature: Option<String>,
+    },
 }
 
 /// One step of a streamed reply, without dialect.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Event {
     /// The first one, before anything is said.
-    Start { id: Option<String>, model: Option<String> },
+    Start {
+        id: Option<String>,
+        model: Option<String>,
+    },
     Text(String),
     Refusal(String),
     Thinking(String),
     /// A tool call begins; `key` identifies it in what follows.
-    ToolStart { key: u64, id: Option<String>, name: String, signature: Option<String> },
-    ToolArguments { key: u64, text: String },
+    ToolStart {
+        key: u64,
+        id: Option<String>,
+        name: String,
+        signature: Option<String>,
+    },
+    ToolArguments {
+        key: u64,
+        text: String,
+    },
     /// Nothing more is said. Usage may still come.
-    Stop { reason: StopReason, sequence: Option<String> },
+    Stop {
+        reason: StopReason,
+        sequence: Option<String>,
+    },
     /// The provider's terminator: usage is final.
     End,
 }

@@ -28,10 +28,18 @@ pub fn answer(body: &[u8], stamp: &Stamp) -> DemoAnswer {
         let error = json!({"error": {
             "message": "the body is not JSON", "type": "invalid_request_error", "param": null, "code": null,
         }});
-        return DemoAnswer { status: 400, content_type: "application/json", chunks: vec![to_bytes(&error)] };
+        return DemoAnswer {
+            status: 400,
+            content_type: "application/json",
+            chunks: vec![to_bytes(&error)],
+        };
     };
     let said = last_user_message(&request);
-    if request["stream"] == true { streamed(&request, &said, stamp) } else { whole(&request, &said, stamp) }
+    if request["stream"] == true {
+        streamed(&request, &said, stamp)
+    } else {
+        whole(&request, &said, stamp)
+    }
 }
 
 fn whole(request: &Value, said: &str, stamp: &Stamp) -> DemoAnswer {
@@ -48,7 +56,11 @@ fn whole(request: &Value, said: &str, stamp: &Stamp) -> DemoAnswer {
         }],
         "usage": usage(request, said),
     });
-    DemoAnswer { status: 200, content_type: "application/json", chunks: vec![to_bytes(&reply)] }
+    DemoAnswer {
+        status: 200,
+        content_type: "application/json",
+        chunks: vec![to_bytes(&reply)],
+    }
 }
 
 fn streamed(request: &Value, said: &str, stamp: &Stamp) -> DemoAnswer {
@@ -64,9 +76,15 @@ fn streamed(request: &Value, said: &str, stamp: &Stamp) -> DemoAnswer {
         Frame::json(chunk)
     };
     let choice = |delta: Value, reason: Value| {
-        chunk(json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": reason}]), Value::Null)
+        chunk(
+            json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": reason}]),
+            Value::Null,
+        )
     };
-    let mut frames = vec![choice(json!({"role": "assistant", "content": "", "refusal": null}), Value::Null)];
+    let mut frames = vec![choice(
+        json!({"role": "assistant", "content": "", "refusal": null}),
+        Value::Null,
+    )];
     frames.extend(pieces(said).map(|piece| choice(json!({"content": piece}), Value::Null)));
     frames.push(choice(json!({}), "stop".into()));
     if request["stream_options"]["include_usage"] == true {
@@ -79,12 +97,19 @@ fn streamed(request: &Value, said: &str, stamp: &Stamp) -> DemoAnswer {
         bytes
     };
     let chunks = frames.iter().map(encode).collect();
-    DemoAnswer { status: 200, content_type: "text/event-stream", chunks }
+    DemoAnswer {
+        status: 200,
+        content_type: "text/event-stream",
+        chunks,
+    }
 }
 
 /// The text of the last message whose role is `user`, its parts joined without anything between.
 fn last_user_message(request: &Value) -> String {
-    let messages = request["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let messages = request["messages"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let Some(message) = messages.iter().rfind(|message| message["role"] == "user") else {
         return String::new();
     };
@@ -100,7 +125,10 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
     const CHARACTERS: usize = 4;
     let mut rest = text;
     std::iter::from_fn(move || {
-        let end = rest.char_indices().nth(CHARACTERS).map_or(rest.len(), |(at, _)| at);
+        let end = rest
+            .char_indices()
+            .nth(CHARACTERS)
+            .map_or(rest.len(), |(at, _)| at);
         let (piece, after) = rest.split_at(end);
         rest = after;
         (!piece.is_empty()).then_some(piece)

@@ -31,24 +31,45 @@ pub struct RequestError {
 
 impl RequestError {
     pub(crate) fn wrong_type(path: String, expected: &'static str) -> Self {
-        let message =
-            if path.is_empty() { format!("the body must be {expected}") } else { format!("{path} must be {expected}") };
-        Self { kind: RequestErrorKind::WrongType, path, message }
+        let message = if path.is_empty() {
+            format!("the body must be {expected}")
+        } else {
+            format!("{path} must be {expected}")
+        };
+        Self {
+            kind: RequestErrorKind::WrongType,
+            path,
+            message,
+        }
     }
 
     pub(crate) fn missing(path: String) -> Self {
-        Self { kind: RequestErrorKind::Missing, message: format!("{path} is missing"), path }
+        Self {
+            kind: RequestErrorKind::Missing,
+            message: format!("{path} is missing"),
+            path,
+        }
     }
 
     pub(crate) fn unsupported(path: impl Into<String>, outbound: Outbound) -> Self {
         let path = path.into();
-        let message = format!("{path} has no counterpart in the dialect of the chosen provider ({outbound}); leave it out or choose a model of another provider");
-        Self { kind: RequestErrorKind::Unsupported, path, message }
+        let message = format!(
+            "{path} has no counterpart in the dialect of the chosen provider ({outbound}); leave it out or choose a model of another provider"
+        );
+        Self {
+            kind: RequestErrorKind::Unsupported,
+            path,
+            message,
+        }
     }
 
     pub(crate) fn bad_value(path: impl Into<String>, why: &str) -> Self {
         let path = path.into();
-        Self { kind: RequestErrorKind::BadValue, message: format!("{path} {why}"), path }
+        Self {
+            kind: RequestErrorKind::BadValue,
+            message: format!("{path} {why}"),
+            path,
+        }
     }
 
     /// What kind of fault it is.
@@ -77,7 +98,13 @@ impl From<RequestError> for ApiError {
             _ => "invalid_request",
         };
         let param = (!error.path.is_empty()).then_some(error.path);
-        Self { status: 400, code, message: error.message, retry_after: None, param }
+        Self {
+            status: 400,
+            code,
+            message: error.message,
+            retry_after: None,
+            param,
+        }
     }
 }
 
@@ -144,21 +171,36 @@ impl ProviderError {
     /// gateway's account.
     pub fn to_api_error(&self) -> ApiError {
         let token = self.error_code().or(self.error_type());
-        let detail = token.map_or_else(|| self.status.to_string(), |token| format!("{}, {token}", self.status));
+        let detail = token.map_or_else(
+            || self.status.to_string(),
+            |token| format!("{}, {token}", self.status),
+        );
         let (status, code, message) = match self.class {
-            ErrorClass::BadRequest if self.error_code() == Some("context_length_exceeded") => {
-                (400, "context_length_exceeded", "The request is longer than the model's context")
-            }
+            ErrorClass::BadRequest if self.error_code() == Some("context_length_exceeded") => (
+                400,
+                "context_length_exceeded",
+                "The request is longer than the model's context",
+            ),
             ErrorClass::BadRequest => (400, "provider_refused", "The provider refused the request"),
             ErrorClass::TooLarge => (413, "too_large", "The request is larger than the provider takes"),
             ErrorClass::NotFound => (404, "model_not_found", "The provider does not know this model"),
-            ErrorClass::Credentials => (502, "provider_credentials", "The provider refused the gateway's key"),
+            ErrorClass::Credentials => (
+                502,
+                "provider_credentials",
+                "The provider refused the gateway's key",
+            ),
             ErrorClass::RateLimited => (429, "rate_limited", "The provider's rate limit is reached"),
             ErrorClass::Overloaded => (503, "provider_overloaded", "The provider is overloaded"),
             ErrorClass::Timeout => (504, "provider_timeout", "The provider did not answer in time"),
             ErrorClass::Server => (502, "provider_error", "The provider failed"),
         };
-        ApiError { status, code, message: format!("{message} ({detail})."), retry_after: self.retry_after, param: None }
+        ApiError {
+            status,
+            code,
+            message: format!("{message} ({detail})."),
+            retry_after: self.retry_after,
+            param: None,
+        }
     }
 
     /// The error for an HTTP status and what the body said.
@@ -166,7 +208,13 @@ impl ProviderError {
         let error_type = error_type.and_then(token);
         let error_code = error_code.and_then(token);
         let class = classify(status, error_type.as_deref());
-        Self { status, class, error_type, error_code, retry_after: None }
+        Self {
+            status,
+            class,
+            error_type,
+            error_code,
+            retry_after: None,
+        }
     }
 }
 
@@ -194,8 +242,11 @@ fn classify(status: u16, error_type: Option<&str>) -> ErrorClass {
 /// A provider's word that is safe to repeat: a bare identifier. Anything else may be prose that repeats the request.
 fn token(text: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    (!text.is_empty() && text.len() <= 64 && text.bytes().all(plain) && !text.bytes().all(|byte| byte.is_ascii_digit()))
-        .then(|| text.to_owned())
+    (!text.is_empty()
+        && text.len() <= 64
+        && text.bytes().all(plain)
+        && !text.bytes().all(|byte| byte.is_ascii_digit()))
+    .then(|| text.to_owned())
 }
 
 /// A whole reply that cannot be used.
@@ -263,6 +314,12 @@ pub struct ApiError {
 
 impl ApiError {
     fn provider_failed(message: String) -> Self {
-        Self { status: 502, code: "provider_error", message, retry_after: None, param: None }
+        Self {
+            status: 502,
+            code: "provider_error",
+            message,
+            retry_after: None,
+            param: None,
+        }
     }
 }

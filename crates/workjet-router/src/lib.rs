@@ -23,7 +23,9 @@ mod wire;
 pub use channels::{Channel, ChannelKind, Closes};
 pub use chat::{StopReason, Usage};
 pub use dialect::{Inbound, Outbound, auth_header};
-pub use error::{ApiError, ErrorClass, ProviderError, ReplyError, RequestError, RequestErrorKind, StreamError};
+pub use error::{
+    ApiError, ErrorClass, ProviderError, ReplyError, RequestError, RequestErrorKind, StreamError,
+};
 pub use plan::{AttemptEnd, BreakerPolicy, Breakers, GiveUp, Plan, RetryPolicy, Step, retry_after};
 pub use price::{Cost, CostQuality, InvalidPrices, Prices};
 pub use reply::{ReplyTranslator, Translated};

@@ -25,14 +25,23 @@ enum Step {
 }
 
 impl<'p> Place<'p> {
-    pub(crate) const ROOT: Place<'static> = Place { parent: None, step: Step::Root };
+    pub(crate) const ROOT: Place<'static> = Place {
+        parent: None,
+        step: Step::Root,
+    };
 
     pub(crate) fn key(&'p self, key: &'static str) -> Self {
-        Self { parent: Some(self), step: Step::Key(key) }
+        Self {
+            parent: Some(self),
+            step: Step::Key(key),
+        }
     }
 
     pub(crate) fn index(&'p self, index: usize) -> Self {
-        Self { parent: Some(self), step: Step::Index(index) }
+        Self {
+            parent: Some(self),
+            step: Step::Index(index),
+        }
     }
 
     /// The error for a value that is not `expected`, such as "a string".
@@ -71,7 +80,10 @@ pub(crate) struct Fields<'v, 'p> {
 
 impl<'v, 'p> Fields<'v, 'p> {
     pub(crate) fn of(value: &'v Value, at: &'p Place<'p>) -> Result<Self, RequestError> {
-        value.as_object().map(|map| Self { map, at }).ok_or_else(|| at.wrong("an object"))
+        value
+            .as_object()
+            .map(|map| Self { map, at })
+            .ok_or_else(|| at.wrong("an object"))
     }
 
     pub(crate) fn any(&self, key: &str) -> Option<&'v Value> {
@@ -114,7 +126,9 @@ impl<'v, 'p> Fields<'v, 'p> {
     ) -> Result<Option<T>, RequestError> {
         match self.any(key) {
             None => Ok(None),
-            Some(value) => cast(value).map(Some).ok_or_else(|| self.at.key(key).wrong(expected)),
+            Some(value) => cast(value)
+                .map(Some)
+                .ok_or_else(|| self.at.key(key).wrong(expected)),
         }
     }
 }

@@ -29,7 +29,12 @@ pub struct Translated {
 impl ReplyTranslator {
     /// A translator for the reply to `request`. `stamp` fills what the provider's dialect does not have.
     pub fn new(outbound: Outbound, inbound: Inbound, request: &ChatRequest, stamp: Stamp) -> Self {
-        Self { outbound, inbound, stamp, estimated_input: request.estimated_input_tokens() }
+        Self {
+            outbound,
+            inbound,
+            stamp,
+            estimated_input: request.estimated_input_tokens(),
+        }
     }
 
     /// Translates the body of a successful reply. In the same dialect it passes as the provider wrote it.
@@ -40,10 +45,14 @@ impl ReplyTranslator {
     pub fn reply(&self, body: &[u8]) -> Result<Translated, ReplyError> {
         let body: Value = serde_json::from_slice(body).map_err(|_| ReplyError::Garbage)?;
         if body.get("error").is_some_and(|error| !error.is_null()) {
-            return Err(ReplyError::Provider(wire::provider_error(self.outbound, 0, &body)));
+            return Err(ReplyError::Provider(wire::provider_error(
+                self.outbound,
+                0,
+                &body,
+            )));
         }
         if self.inbound.is_same_as(self.outbound) {
-            let (usage, model) = wire::usage_and_model(self.outbound, &body).ok_or(ReplyError::Garbage)?;
+            let (usage, model) = wire::usage_and_model(self.inbound, &body).ok_or(ReplyError::Garbage)?;
             return Ok(Translated { body, usage, model });
         }
         let reply = wire::read_reply(self.outbound, body)?;

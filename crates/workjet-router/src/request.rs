@@ -29,7 +29,9 @@ impl Inbound {
         let root = Place::ROOT;
         let fields = Fields::of(body, &root)?;
         let max_output_tokens = match self {
-            Self::OpenAiChat => fields.count("max_completion_tokens")?.or(fields.count("max_tokens")?),
+            Self::OpenAiChat => fields
+                .count("max_completion_tokens")?
+                .or(fields.count("max_tokens")?),
             Self::AnthropicMessages => fields.count("max_tokens")?,
         };
         Ok(Preview {
@@ -50,7 +52,11 @@ impl Inbound {
         let Value::Object(body) = body else {
             return Err(Place::ROOT.wrong("an object"));
         };
-        Ok(ChatRequest { inbound: self, preview, body })
+        Ok(ChatRequest {
+            inbound: self,
+            preview,
+            body,
+        })
     }
 }
 
@@ -96,14 +102,18 @@ impl ChatRequest {
         let field = |key| self.body.get(key);
         self.inbound == Inbound::OpenAiChat
             && (field("logprobs").and_then(Value::as_bool) == Some(true)
-                || field("top_logprobs").and_then(Value::as_u64).is_some_and(|count| count > 0))
+                || field("top_logprobs")
+                    .and_then(Value::as_u64)
+                    .is_some_and(|count| count > 0))
     }
 
     /// Whether the client asks for usage in its stream. Anthropic's streams always carry it.
     pub fn wants_usage(&self) -> bool {
         match self.inbound {
             Inbound::OpenAiChat => {
-                self.body.get("stream_options").and_then(|options| options.get("include_usage"))
+                self.body
+                    .get("stream_options")
+                    .and_then(|options| options.get("include_usage"))
                     == Some(&Value::Bool(true))
             }
             Inbound::AnthropicMessages => true,
@@ -135,7 +145,13 @@ impl ChatRequest {
         if let Some(path) = request.notes.untranslatable.first() {
             return Err(RequestError::unsupported(path, outbound));
         }
-        wire::write_request(request, outbound, model, self.stream())
+        wire::write_request(
+            request,
+            outbound,
+            model,
+            self.stream(),
+            self.estimated_input_tokens(),
+        )
     }
 
     fn pass(&self, outbound: Outbound, model: &str) -> ProviderRequest {
@@ -149,8 +165,11 @@ impl ChatRequest {
             changed.insert("stream_options", Value::Object(options));
         }
         changed.extend(wire::without_our_marks(self.inbound, &self.body));
-        let body = to_bytes(&Changed { body: &self.body, changed });
-        ProviderRequest::new(outbound, wire::path(outbound, model, self.stream()), body, Vec::new())
+        let body = to_bytes(&Changed {
+            body: &self.body,
+            changed,
+        });
+        ProviderRequest::new(outbound, wire::path(outbound).to_owned(), body, Vec::new())
     }
 }
 
@@ -184,7 +203,12 @@ impl ProviderRequest {
         if outbound == Outbound::Anthropic {
             headers.push(("anthropic-version", "2023-06-01"));
         }
-        Self { path, headers, body, dropped }
+        Self {
+            path,
+            headers,
+            body,
+            dropped,
+        }
     }
 
     /// The whole address: `base_url`, with or without a slash at its end, and the path.
@@ -214,7 +238,11 @@ impl Serialize for Changed<'_> {
         for (key, value) in self.body {
             map.serialize_entry(key, self.changed.get(key.as_str()).unwrap_or(value))?;
         }
-        for (key, value) in self.changed.iter().filter(|(key, _)| !self.body.contains_key(**key)) {
+        for (key, value) in self
+            .changed
+            .iter()
+            .filter(|(key, _)| !self.body.contains_key(**key))
+        {
             map.serialize_entry(key, value)?;
         }
         map.end()
@@ -233,7 +261,10 @@ fn text_bytes(value: &Value) -> u64 {
         Value::String(text) if text.len() > BINARY_OVER && !text.contains(' ') => BINARY_COUNTS_AS,
         Value::String(text) => text.len() as u64,
         Value::Array(items) => items.iter().map(text_bytes).sum(),
-        Value::Object(map) => map.iter().map(|(key, value)| key.len() as u64 + text_bytes(value)).sum(),
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| key.len() as u64 + text_bytes(value))
+            .sum(),
         Value::Number(_) | Value::Bool(_) | Value::Null => 1,
     }
 }

@@ -33,7 +33,12 @@ pub struct SseDecoder {
 impl SseDecoder {
     /// A decoder that holds at most `max_event_bytes` of an event that is not complete.
     pub fn new(max_event_bytes: usize) -> Self {
-        Self { lines: Lines::new(max_event_bytes), event: Vec::new(), data: Vec::new(), has_data: false }
+        Self {
+            lines: Lines::new(max_event_bytes),
+            event: Vec::new(),
+            data: Vec::new(),
+            has_data: false,
+        }
     }
 
     /// Takes the next bytes of the stream and returns the events that they complete.
@@ -42,7 +47,12 @@ impl SseDecoder {
     /// [`TooLarge`] if an event outgrows the bound; events completed by the same bytes are lost, and so is the stream.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<SseEvent>, TooLarge> {
         let mut events = Vec::new();
-        let Self { lines, event, data, has_data } = self;
+        let Self {
+            lines,
+            event,
+            data,
+            has_data,
+        } = self;
         let bound = lines.bound;
         lines.push(bytes, &mut |line| {
             if line.is_empty() {
@@ -62,7 +72,11 @@ impl SseDecoder {
                 // `id`, `retry`, unknown fields, and comments, whose field is empty.
                 _ => {}
             }
-            if data.len() + event.len() > bound { Err(TooLarge) } else { Ok(()) }
+            if data.len() + event.len() > bound {
+                Err(TooLarge)
+            } else {
+                Ok(())
+            }
         })?;
         Ok(events)
     }
@@ -108,7 +122,9 @@ pub struct NdjsonDecoder {
 impl NdjsonDecoder {
     /// A decoder that holds at most `max_line_bytes` of a line that is not complete.
     pub fn new(max_line_bytes: usize) -> Self {
-        Self { lines: Lines::new(max_line_bytes) }
+        Self {
+            lines: Lines::new(max_line_bytes),
+        }
     }
 
     /// Takes the next bytes of the stream and returns the lines that they complete.
@@ -145,7 +161,12 @@ struct Lines {
 
 impl Lines {
     fn new(bound: usize) -> Self {
-        Self { bound, line: Vec::new(), after_cr: false, at_start: true }
+        Self {
+            bound,
+            line: Vec::new(),
+            after_cr: false,
+            at_start: true,
+        }
     }
 
     fn push(
@@ -161,7 +182,11 @@ impl Lines {
             }
             let Some(end) = bytes.iter().position(|&byte| byte == b'\n' || byte == b'\r') else {
                 self.line.extend_from_slice(bytes);
-                return if self.line.len() > self.bound { Err(TooLarge) } else { Ok(()) };
+                return if self.line.len() > self.bound {
+                    Err(TooLarge)
+                } else {
+                    Ok(())
+                };
             };
             self.line.extend_from_slice(&bytes[..end]);
             self.after_cr = bytes[end] == b'\r';
@@ -171,7 +196,11 @@ impl Lines {
             }
             let line = std::mem::take(&mut self.line);
             let mark = std::mem::take(&mut self.at_start) && line.starts_with(BYTE_ORDER_MARK);
-            on_line(if mark { &line[BYTE_ORDER_MARK.len()..] } else { &line })?;
+            on_line(if mark {
+                &line[BYTE_ORDER_MARK.len()..]
+            } else {
+                &line
+            })?;
             // Keep the allocation for the next line.
             self.line = line;
             self.line.clear();

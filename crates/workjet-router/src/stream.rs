@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::chat::Usage;
 use crate::sse::{NdjsonDecoder, SseDecoder};
-use crate::wire::{self, Conversion, Seen};
+use crate::wire::{Conversion, Seen};
 use crate::{ChatRequest, Inbound, Outbound, StreamError};
 
 /// What a translation needs and the provider may not give; an argument, since this crate has no clock and no dice.
@@ -41,17 +41,26 @@ pub enum Data {
 impl Frame {
     /// A frame without an `event:` line.
     pub const fn json(value: Value) -> Self {
-        Self { event: None, data: Data::Json(value) }
+        Self {
+            event: None,
+            data: Data::Json(value),
+        }
     }
 
     /// OpenAI's terminator.
     pub const fn done() -> Self {
-        Self { event: None, data: Data::Done }
+        Self {
+            event: None,
+            data: Data::Done,
+        }
     }
 
     /// A frame with an `event:` line.
     pub fn named(event: impl Into<Cow<'static, str>>, value: Value) -> Self {
-        Self { event: Some(event.into()), data: Data::Json(value) }
+        Self {
+            event: Some(event.into()),
+            data: Data::Json(value),
+        }
     }
 
     /// Whether this is the dialect's terminator, after which SDKs take the reply for complete.
@@ -72,7 +81,9 @@ impl Frame {
         }
         out.extend_from_slice(b"data: ");
         match &self.data {
-            Data::Json(value) => serde_json::to_writer(&mut *out, value).expect("writing to memory cannot fail"),
+            Data::Json(value) => {
+                serde_json::to_writer(&mut *out, value).expect("writing to memory cannot fail");
+            }
             Data::Done => out.extend_from_slice(b"[DONE]"),
         }
         out.extend_from_slice(b"\n\n");
@@ -108,8 +119,13 @@ impl StreamTranslator {
             Outbound::Ollama => Decoder::Ndjson(NdjsonDecoder::new(MAX_EVENT_BYTES)),
             _ => Decoder::Sse(SseDecoder::new(MAX_EVENT_BYTES)),
         };
-        let conversion = wire::conversion(outbound, inbound, request, stamp);
-        Self { events, conversion, seen: Seen::default(), error: None }
+        let conversion = Conversion::new(outbound, inbound, request, stamp);
+        Self {
+            events,
+            conversion,
+            seen: Seen::default(),
+            error: None,
+        }
     }
 
     /// Takes the next bytes of the body and returns the frames that they complete. Bytes after the terminator are
@@ -123,12 +139,15 @@ impl StreamTranslator {
             return Err(error.clone());
         }
         let decoded: Result<VecDeque<(Option<String>, String)>, _> = match &mut self.events {
-            Decoder::Sse(decoder) => {
-                decoder.push(bytes).map(|events| events.into_iter().map(|event| (event.event, event.data)).collect())
-            }
-            Decoder::Ndjson(decoder) => {
-                decoder.push(bytes).map(|lines| lines.into_iter().map(|line| (None, line)).collect())
-            }
+            Decoder::Sse(decoder) => decoder.push(bytes).map(|events| {
+                events
+                    .into_iter()
+                    .map(|event| (event.event, event.data))
+                    .collect()
+            }),
+            Decoder::Ndjson(decoder) => decoder
+                .push(bytes)
+                .map(|lines| lines.into_iter().map(|line| (None, line)).collect()),
         };
         let mut frames = Vec::new();
         match decoded {
@@ -159,13 +178,18 @@ impl StreamTranslator {
         };
         if let Some((event, data)) = rest {
             // What does not parse here was cut in the middle, which is not the provider's garbage.
-            self.take(event, &data, &mut frames).map_err(|error| match error {
-                StreamError::Garbage => StreamError::Cut,
-                other => other,
-            })?;
+            self.take(event, &data, &mut frames)
+                .map_err(|error| match error {
+                    StreamError::Garbage => StreamError::Cut,
+                    other => other,
+                })?;
         }
         self.conversion.end(&mut self.seen, &mut frames)?;
-        if self.seen.ended { Ok(frames) } else { Err(StreamError::Cut) }
+        if self.seen.ended {
+            Ok(frames)
+        } else {
+            Err(StreamError::Cut)
+        }
     }
 
     /// What the reply has cost so far; final once the terminator has come.
@@ -183,8 +207,17 @@ impl StreamTranslator {
         self.seen.ended
     }
 
-    fn take(&mut self, event: Option<String>, data: &str, frames: &mut Vec<Frame>) -> Result<(), StreamError> {
-        if self.seen.ended { Ok(()) } else { self.conversion.event(event, data, &mut self.seen, frames) }
+    fn take(
+        &mut self,
+        event: Option<String>,
+        data: &str,
+        frames: &mut Vec<Frame>,
+    ) -> Result<(), StreamError> {
+        if self.seen.ended {
+            Ok(())
+        } else {
+            self.conversion.event(event, data, &mut self.seen, frames)
+        }
     }
 
     fn fail(&mut self, error: StreamError, frames: Vec<Frame>) -> Result<Vec<Frame>, StreamError> {

@@ -7,7 +7,7 @@ mod reply;
 mod stream;
 mod write;
 
-pub(crate) use read::read;
+pub(crate) use read::{read, without_our_marks};
 pub(crate) use reply::{read_reply, usage_and_model, write_reply};
 pub(crate) use stream::{Pass, StreamReader, StreamWriter};
 pub(crate) use write::write;
@@ -23,13 +23,20 @@ pub(crate) fn error(status: u16, body: &Value) -> ProviderError {
     let (kind, code) = (error["type"].as_str(), error["code"].as_str());
     let implied = match (kind, code) {
         _ if status != 0 => status,
-        (Some("rate_limit_error" | "rate_limit_exceeded" | "insufficient_quota" | "tokens" | "requests"), _)
+        (
+            Some("rate_limit_error" | "rate_limit_exceeded" | "insufficient_quota" | "tokens" | "requests"),
+            _,
+        )
         | (_, Some("rate_limit_exceeded" | "insufficient_quota")) => 429,
         (Some("invalid_request_error"), _) => 400,
         (Some("authentication_error"), _) => 401,
         (Some("permission_error"), _) => 403,
         (Some("overloaded_error"), _) => 529,
-        _ => error["code"].as_u64().and_then(|code| u16::try_from(code).ok()).filter(|code| (400..600).contains(code)).unwrap_or(500),
+        _ => error["code"]
+            .as_u64()
+            .and_then(|code| u16::try_from(code).ok())
+            .filter(|code| (400..600).contains(code))
+            .unwrap_or(500),
     };
     ProviderError::new(implied, kind, code)
 }

@@ -15,7 +15,9 @@ pub(crate) fn read(body: &Value) -> Result<Request<'_>, RequestError> {
     let root = Place::ROOT;
     let fields = Fields::of(body, &root)?;
     let mut request = Request {
-        max_tokens: fields.count("max_completion_tokens")?.or(fields.count("max_tokens")?),
+        max_tokens: fields
+            .count("max_completion_tokens")?
+            .or(fields.count("max_tokens")?),
         temperature: fields.number("temperature")?,
         top_p: fields.number("top_p")?,
         presence_penalty: fields.number("presence_penalty")?,
@@ -23,6 +25,7 @@ pub(crate) fn read(body: &Value) -> Result<Request<'_>, RequestError> {
         seed: fields.number("seed")?,
         stop: stop(&fields)?,
         parallel_tools: fields.flag("parallel_tool_calls")?,
+        parallel_at: "parallel_tool_calls",
         thinking: thinking(&fields)?,
         ..Request::default()
     };
@@ -40,17 +43,47 @@ pub(crate) fn read(body: &Value) -> Result<Request<'_>, RequestError> {
 /// else than the default.
 fn other_fields(fields: &Fields<'_, '_>, notes: &mut Notes) -> Result<(), RequestError> {
     const READ: &[&str] = &[
-        "model", "messages", "stream", "max_tokens", "max_completion_tokens", "temperature", "top_p", "seed", "stop",
-        "presence_penalty", "frequency_penalty", "parallel_tool_calls", "reasoning_effort", "tools", "tool_choice",
+        "model",
+        "messages",
+        "stream",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "top_p",
+        "seed",
+        "stop",
+        "presence_penalty",
+        "frequency_penalty",
+        "parallel_tool_calls",
+        "reasoning_effort",
+        "tools",
+        "tool_choice",
         "response_format",
     ];
     const ADVISORY: &[&str] = &[
-        "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
-        "prompt_cache_options", "prediction", "stream_options",
+        "user",
+        "metadata",
+        "store",
+        "service_tier",
+        "safety_identifier",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "prompt_cache_options",
+        "prediction",
+        "stream_options",
     ];
     const MEANINGFUL: &[&str] = &[
-        "audio", "function_call", "functions", "logit_bias", "logprobs", "modalities", "moderation", "n",
-        "top_logprobs", "verbosity", "web_search_options",
+        "audio",
+        "function_call",
+        "functions",
+        "logit_bias",
+        "logprobs",
+        "modalities",
+        "moderation",
+        "n",
+        "top_logprobs",
+        "verbosity",
+        "web_search_options",
     ];
     fields.flag("stream")?;
     fields.flag("logprobs")?;
@@ -58,7 +91,11 @@ fn other_fields(fields: &Fields<'_, '_>, notes: &mut Notes) -> Result<(), Reques
     fields.count("n")?;
     if let Some(options) = fields.object("stream_options")? {
         let at = fields.at.key("stream_options");
-        Fields { map: options, at: &at }.flag("include_usage")?;
+        Fields {
+            map: options,
+            at: &at,
+        }
+        .flag("include_usage")?;
     }
     for (key, value) in fields.map.iter().filter(|(_, value)| !value.is_null()) {
         if READ.contains(&key.as_str()) {
@@ -88,7 +125,9 @@ fn is_default(field: &str, value: &Value) -> bool {
         "n" => value.as_u64() == Some(1),
         "logit_bias" => value.as_object().is_some_and(Map::is_empty),
         "functions" => value.as_array().is_some_and(Vec::is_empty),
-        "modalities" => value.as_array().is_some_and(|list| list.iter().all(|item| item == "text")),
+        "modalities" => value
+            .as_array()
+            .is_some_and(|list| list.iter().all(|item| item == "text")),
         "verbosity" => value == "medium",
         _ => false,
     }
@@ -105,7 +144,8 @@ fn stop<'v>(fields: &Fields<'v, '_>) -> Result<Vec<&'v str>, RequestError> {
 }
 
 fn strings<'v>(list: &'v [Value], at: &Place<'_>) -> Result<Vec<&'v str>, RequestError> {
-    let each = |(index, item): (usize, &'v Value)| item.as_str().ok_or_else(|| at.index(index).wrong("a string"));
+    let each =
+        |(index, item): (usize, &'v Value)| item.as_str().ok_or_else(|| at.index(index).wrong("a string"));
     list.iter().enumerate().map(each).collect()
 }
 
@@ -136,7 +176,10 @@ fn tools<'v>(fields: &Fields<'v, '_>, notes: &mut Notes) -> Result<Vec<Tool<'v>>
             continue;
         }
         let at = at.key("function");
-        let function = Fields { map: tool.object("function")?.ok_or_else(|| at.missing())?, at: &at };
+        let function = Fields {
+            map: tool.object("function")?.ok_or_else(|| at.missing())?,
+            at: &at,
+        };
         tools.push(Tool {
             name: function.need_text("name")?,
             description: function.text("description")?,
@@ -168,7 +211,13 @@ fn tool_choice<'v>(
             if choice.need_text("type")? == "function" {
                 let at = at.key("function");
                 let function = choice.object("function")?.ok_or_else(|| at.missing())?;
-                Some(ToolChoice::Named(Fields { map: function, at: &at }.need_text("name")?))
+                Some(ToolChoice::Named(
+                    Fields {
+                        map: function,
+                        at: &at,
+                    }
+                    .need_text("name")?,
+                ))
             } else {
                 notes.refuse(at);
                 None
@@ -189,10 +238,15 @@ fn format<'v>(fields: &Fields<'v, '_>, notes: &mut Notes) -> Result<Option<Forma
         "json_object" => Some(Format::Json),
         "json_schema" => {
             let at = at.key("json_schema");
-            let schema = Fields { map: format.object("json_schema")?.ok_or_else(|| at.missing())?, at: &at };
+            let schema = Fields {
+                map: format.object("json_schema")?.ok_or_else(|| at.missing())?,
+                at: &at,
+            };
             Some(Format::Schema {
                 name: schema.text("name")?,
-                schema: schema.object("schema")?.ok_or_else(|| at.key("schema").missing())?,
+                schema: schema
+                    .object("schema")?
+                    .ok_or_else(|| at.key("schema").missing())?,
                 strict: schema.flag("strict")?,
             })
         }
@@ -209,7 +263,12 @@ fn messages<'v>(
     notes: &mut Notes,
 ) -> Result<(), RequestError> {
     let at = fields.at.key("messages");
-    for (index, message) in fields.list("messages")?.ok_or_else(|| at.missing())?.iter().enumerate() {
+    for (index, message) in fields
+        .list("messages")?
+        .ok_or_else(|| at.missing())?
+        .iter()
+        .enumerate()
+    {
         let at = at.index(index);
         let message = Fields::of(message, &at)?;
         if message.any("name").is_some() {
@@ -225,9 +284,15 @@ fn messages<'v>(
                     }
                 }
             }
-            "user" => request.messages.push(Message { role: Role::User, parts: content(&message, notes)? }),
+            "user" => request.messages.push(Message {
+                role: Role::User,
+                parts: content(&message, notes)?,
+            }),
             "assistant" => {
-                request.messages.push(Message { role: Role::Assistant, parts: assistant(&message, notes)? });
+                request.messages.push(Message {
+                    role: Role::Assistant,
+                    parts: assistant(&message, notes)?,
+                });
             }
             "tool" => {
                 let result = ToolResult {
@@ -236,7 +301,10 @@ fn messages<'v>(
                     is_error: false,
                     at: at.to_string(),
                 };
-                request.messages.push(Message { role: Role::User, parts: vec![Part::ToolResult(result)] });
+                request.messages.push(Message {
+                    role: Role::User,
+                    parts: vec![Part::ToolResult(result)],
+                });
             }
             // `function`, or one that OpenAI has learned since.
             _ => notes.refuse(at.key("role")),
@@ -248,7 +316,10 @@ fn messages<'v>(
 fn assistant<'v>(message: &Fields<'v, '_>, notes: &mut Notes) -> Result<Vec<Part<'v>>, RequestError> {
     let mut parts = Vec::new();
     if let Some(text) = message.text("reasoning_content")? {
-        parts.push(Part::Thinking { text, signature: None });
+        parts.push(Part::Thinking {
+            text,
+            signature: None,
+        });
     }
     parts.extend(content(message, notes)?);
     if let Some(text) = message.text("refusal")? {
@@ -277,7 +348,10 @@ fn tool_call<'v>(
         return Ok(None);
     }
     let inner = at.key("function");
-    let function = Fields { map: call.object("function")?.ok_or_else(|| inner.missing())?, at: &inner };
+    let function = Fields {
+        map: call.object("function")?.ok_or_else(|| inner.missing())?,
+        at: &inner,
+    };
     Ok(Some(ToolCall {
         id: call.need_text("id")?,
         name: function.need_text("name")?,
@@ -290,7 +364,9 @@ fn tool_call<'v>(
 /// The `thoughtSignature` that we, or Google's compatible surface, put next to a call.
 fn signature<'v>(call: &Fields<'v, '_>) -> Option<&'v str> {
     let extra = call.any("extra_content")?;
-    [OUR_MARK, "google"].iter().find_map(|maker| extra[*maker]["thought_signature"].as_str())
+    [OUR_MARK, "google"]
+        .iter()
+        .find_map(|maker| extra[*maker]["thought_signature"].as_str())
 }
 
 fn content<'v>(message: &Fields<'v, '_>, notes: &mut Notes) -> Result<Vec<Part<'v>>, RequestError> {
@@ -318,22 +394,36 @@ fn part<'v>(part: &Fields<'v, '_>, notes: &mut Notes) -> Result<Option<Part<'v>>
         "refusal" => Some(Part::Text(part.need_text("refusal")?)),
         "image_url" => {
             let at = at.key("image_url");
-            let image = Fields { map: inside("image_url")?, at: &at };
+            let image = Fields {
+                map: inside("image_url")?,
+                at: &at,
+            };
             if image.text("detail")?.is_some_and(|detail| detail != "auto") {
                 notes.drop_field("image_url.detail");
             }
             let url = image.need_text("url")?;
             let source = data_url(url).unwrap_or(Source::Url(url));
-            Some(Part::Media(Media { source, name: None, is_image: true, at: at.key("url").to_string() }))
+            Some(Part::Media(Media {
+                source,
+                name: None,
+                is_image: true,
+                at: at.key("url").to_string(),
+            }))
         }
         "file" => {
             let at = at.key("file");
-            let file = Fields { map: inside("file")?, at: &at };
+            let file = Fields {
+                map: inside("file")?,
+                at: &at,
+            };
             let name = file.text("filename")?;
             match file.text("file_data")?.and_then(data_url) {
-                Some(source) => {
-                    Some(Part::Media(Media { source, name, is_image: false, at: at.key("file_data").to_string() }))
-                }
+                Some(source) => Some(Part::Media(Media {
+                    source,
+                    name,
+                    is_image: false,
+                    at: at.key("file_data").to_string(),
+                })),
                 None => {
                     notes.refuse(at);
                     None
@@ -342,7 +432,10 @@ fn part<'v>(part: &Fields<'v, '_>, notes: &mut Notes) -> Result<Option<Part<'v>>
         }
         "input_audio" => {
             let at = at.key("input_audio");
-            let audio = Fields { map: inside("input_audio")?, at: &at };
+            let audio = Fields {
+                map: inside("input_audio")?,
+                at: &at,
+            };
             let media_type = match audio.need_text("format")? {
                 "wav" => "audio/wav",
                 "mp3" => "audio/mp3",
@@ -351,8 +444,16 @@ fn part<'v>(part: &Fields<'v, '_>, notes: &mut Notes) -> Result<Option<Part<'v>>
                     return Ok(None);
                 }
             };
-            let source = Source::Base64 { media_type, data: audio.need_text("data")? };
-            Some(Part::Media(Media { source, name: None, is_image: false, at: at.key("data").to_string() }))
+            let source = Source::Base64 {
+                media_type,
+                data: audio.need_text("data")?,
+            };
+            Some(Part::Media(Media {
+                source,
+                name: None,
+                is_image: false,
+                at: at.key("data").to_string(),
+            }))
         }
         _ => {
             notes.refuse(at.key("type"));
@@ -364,9 +465,41 @@ fn part<'v>(part: &Fields<'v, '_>, notes: &mut Notes) -> Result<Option<Part<'v>>
 /// Splits `data:image/png;base64,…` ([RFC 2397](https://www.rfc-editor.org/rfc/rfc2397)); `None` for other URLs and for
 /// data that is not in base64.
 fn data_url(url: &str) -> Option<Source<'_>> {
-    let scheme = url.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("data:"))?;
+    let scheme = url
+        .get(..5)
+        .filter(|scheme| scheme.eq_ignore_ascii_case("data:"))?;
     let (head, data) = url[scheme.len()..].split_once(',')?;
     let head = head.strip_suffix(";base64")?;
     let media_type = head.split(';').next().filter(|kind| !kind.is_empty())?;
     Some(Source::Base64 { media_type, data })
+}
+
+/// The messages without what this crate put beside a tool call: OpenAI refuses fields that it does not know. `None` if
+/// there is nothing of ours.
+pub(crate) fn without_our_marks(body: &Map<String, Value>) -> Option<(&'static str, Value)> {
+    let is_ours = |call: &Value| call["extra_content"].get(OUR_MARK).is_some();
+    let calls = |message: &Value| {
+        message["tool_calls"]
+            .as_array()
+            .is_some_and(|calls| calls.iter().any(is_ours))
+    };
+    let messages = body.get("messages")?.as_array()?;
+    if !messages.iter().any(calls) {
+        return None;
+    }
+    let mut messages = messages.clone();
+    let all_calls = messages
+        .iter_mut()
+        .filter_map(|message| message.get_mut("tool_calls")?.as_array_mut())
+        .flatten();
+    for call in all_calls.filter_map(Value::as_object_mut) {
+        let Some(Value::Object(extra)) = call.get_mut("extra_content") else {
+            continue;
+        };
+        extra.shift_remove(OUR_MARK);
+        if extra.is_empty() {
+            call.shift_remove("extra_content");
+        }
+    }
+    Some(("messages", messages.into()))
 }

@@ -19,7 +19,9 @@ pub(crate) fn read_usage(usage: &Value, into: &mut Usage) {
     into.cache_read = cache_read.or(into.cache_read);
     into.cache_write_5m = cache_write.or(into.cache_write_5m);
     into.output = usage["completion_tokens"].as_u64().or(into.output);
-    into.reasoning = usage["completion_tokens_details"]["reasoning_tokens"].as_u64().or(into.reasoning);
+    into.reasoning = usage["completion_tokens_details"]["reasoning_tokens"]
+        .as_u64()
+        .or(into.reasoning);
 }
 
 /// The usage as OpenAI's clients read it.
@@ -38,7 +40,10 @@ pub(super) fn write_usage(usage: &Usage) -> Value {
 /// What accounting needs of a reply that passes as it is; `None` if it is not a completion.
 pub(crate) fn usage_and_model(body: &Value) -> Option<(Usage, Option<String>)> {
     body["choices"].as_array()?;
-    let mut usage = Usage { service_tier: owned(&body["service_tier"]), ..Usage::default() };
+    let mut usage = Usage {
+        service_tier: owned(&body["service_tier"]),
+        ..Usage::default()
+    };
     read_usage(&body["usage"], &mut usage);
     Some((usage, owned(&body["model"])))
 }
@@ -47,10 +52,17 @@ pub(crate) fn read_reply(body: &Value) -> Result<Reply, ReplyError> {
     let (usage, model) = usage_and_model(body).ok_or(ReplyError::Garbage)?;
     let choice = &body["choices"][0];
     let message = choice["message"].as_object().ok_or(ReplyError::Garbage)?;
-    let text = |key: &str| message.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let text = |key: &str| {
+        message
+            .get(key)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+    };
     let mut said = Vec::new();
     if let Some(text) = text("reasoning_content").or_else(|| text("reasoning")) {
-        said.push(Said::Thinking { text: text.to_owned() });
+        said.push(Said::Thinking {
+            text: text.to_owned(),
+        });
     }
     if let Some(text) = text("content") {
         said.push(Said::Text(text.to_owned()));
@@ -58,7 +70,11 @@ pub(crate) fn read_reply(body: &Value) -> Result<Reply, ReplyError> {
     if let Some(text) = text("refusal") {
         said.push(Said::Refusal(text.to_owned()));
     }
-    let calls = message.get("tool_calls").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let calls = message
+        .get("tool_calls")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     for call in calls {
         said.push(Said::ToolCall {
             id: owned(&call["id"]).filter(|id| !id.is_empty()),
@@ -67,8 +83,18 @@ pub(crate) fn read_reply(body: &Value) -> Result<Reply, ReplyError> {
             signature: None,
         });
     }
-    let stop = stop_reason(choice["finish_reason"].as_str().unwrap_or_default(), !calls.is_empty());
-    Ok(Reply { id: owned(&body["id"]), model, said, stop, stop_sequence: None, usage })
+    let stop = stop_reason(
+        choice["finish_reason"].as_str().unwrap_or_default(),
+        !calls.is_empty(),
+    );
+    Ok(Reply {
+        id: owned(&body["id"]),
+        model,
+        said,
+        stop,
+        stop_sequence: None,
+        usage,
+    })
 }
 
 pub(crate) fn write_reply(reply: Reply, stamp: &Stamp) -> Value {
@@ -81,7 +107,12 @@ pub(crate) fn write_reply(reply: Reply, stamp: &Stamp) -> Value {
             Said::Text(text) => content.push_str(&text),
             Said::Refusal(text) => refusal.push_str(&text),
             Said::Thinking { text } => thoughts.push_str(&text),
-            Said::ToolCall { id, name, arguments, signature } => {
+            Said::ToolCall {
+                id,
+                name,
+                arguments,
+                signature,
+            } => {
                 let id = id.unwrap_or_else(|| stamp.call_id(calls.len()));
                 let mut call = json!({
                     "id": id,
@@ -99,7 +130,10 @@ pub(crate) fn write_reply(reply: Reply, stamp: &Stamp) -> Value {
     let mut message = Map::new();
     message.insert("role".into(), "assistant".into());
     let no_content = content.is_empty() && (!calls.is_empty() || !refusal.is_empty());
-    message.insert("content".into(), if no_content { Value::Null } else { content.into() });
+    message.insert(
+        "content".into(),
+        if no_content { Value::Null } else { content.into() },
+    );
     message.insert("refusal".into(), text_or_null(refusal));
     if !thoughts.is_empty() {
         message.insert("reasoning_content".into(), thoughts.into());
@@ -111,7 +145,7 @@ pub(crate) fn write_reply(reply: Reply, stamp: &Stamp) -> Value {
         "id": reply.id.unwrap_or_else(|| format!("chatcmpl-{}", stamp.id)),
         "object": "chat.completion",
         "created": stamp.created,
-        "model": reply.model,
+        "model": reply.model.unwrap_or_default(),
         "choices": [{
             "index": 0,
             "message": message,

@@ -18,7 +18,12 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
-    pub(crate) fn event(&self, data: &str, seen: &mut Seen, frames: &mut Vec<Frame>) -> Result<(), StreamError> {
+    pub(crate) fn event(
+        &self,
+        data: &str,
+        seen: &mut Seen,
+        frames: &mut Vec<Frame>,
+    ) -> Result<(), StreamError> {
         let Some(mut chunk) = chunk(data, seen)? else {
             frames.push(Frame::done());
             return Ok(());
@@ -26,7 +31,12 @@ impl Pass {
         if !self.keep_usage {
             let usage = chunk.shift_remove("usage").unwrap_or_default();
             // The chunk that carries usage alone exists only since we asked.
-            if usage.is_object() && chunk.get("choices").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            if usage.is_object()
+                && chunk
+                    .get("choices")
+                    .and_then(Value::as_array)
+                    .is_some_and(Vec::is_empty)
+            {
                 return Ok(());
             }
         }
@@ -75,7 +85,12 @@ struct Call {
 }
 
 impl StreamReader {
-    pub(crate) fn event(&mut self, data: &str, seen: &mut Seen, out: &mut Vec<Event>) -> Result<(), StreamError> {
+    pub(crate) fn event(
+        &mut self,
+        data: &str,
+        seen: &mut Seen,
+        out: &mut Vec<Event>,
+    ) -> Result<(), StreamError> {
         let Some(chunk) = chunk(data, seen)? else {
             if !self.stopped {
                 return Err(StreamError::Cut);
@@ -85,7 +100,10 @@ impl StreamReader {
         };
         if !self.started {
             self.started = true;
-            out.push(Event::Start { id: chunk.get("id").and_then(owned), model: seen.model.clone() });
+            out.push(Event::Start {
+                id: chunk.get("id").and_then(owned),
+                model: seen.model.clone(),
+            });
         }
         // `n` is one in a translation. The usage chunk has no choices.
         let Some(choice) = chunk.get("choices").and_then(|choices| choices.get(0)) else {
@@ -93,16 +111,27 @@ impl StreamReader {
         };
         let delta = &choice["delta"];
         let text = |key: &str| owned(&delta[key]).filter(|text| !text.is_empty());
-        out.extend(text("reasoning_content").or_else(|| text("reasoning")).map(Event::Thinking));
+        out.extend(
+            text("reasoning_content")
+                .or_else(|| text("reasoning"))
+                .map(Event::Thinking),
+        );
         out.extend(text("content").map(Event::Text));
         out.extend(text("refusal").map(Event::Refusal));
-        for fragment in delta["tool_calls"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        for fragment in delta["tool_calls"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+        {
             self.tool_fragment(fragment, out);
         }
         if let Some(reason) = choice["finish_reason"].as_str().filter(|_| !self.stopped) {
             self.stopped = true;
             let reason = stop_reason(reason, !self.calls.is_empty());
-            out.push(Event::Stop { reason, sequence: None });
+            out.push(Event::Stop {
+                reason,
+                sequence: None,
+            });
         }
         Ok(())
     }
@@ -125,7 +154,12 @@ impl StreamReader {
         });
         let key = known.unwrap_or_else(|| {
             let index = index.unwrap_or(self.calls.len() as u64);
-            self.calls.push(Call { index, id: None, name: None, early: String::new() });
+            self.calls.push(Call {
+                index,
+                id: None,
+                name: None,
+                early: String::new(),
+            });
             self.calls.len() - 1
         });
 
@@ -136,14 +170,22 @@ impl StreamReader {
         }
         if call.name.is_some() {
             if !arguments.is_empty() {
-                out.push(Event::ToolArguments { key, text: arguments.to_owned() });
+                out.push(Event::ToolArguments {
+                    key,
+                    text: arguments.to_owned(),
+                });
             }
             return;
         }
         call.early.push_str(arguments);
         if let Some(name) = name {
             call.name = Some(name.clone());
-            out.push(Event::ToolStart { key, id: call.id.clone(), name, signature: None });
+            out.push(Event::ToolStart {
+                key,
+                id: call.id.clone(),
+                name,
+                signature: None,
+            });
             let early = std::mem::take(&mut call.early);
             if !early.is_empty() {
                 out.push(Event::ToolArguments { key, text: early });
@@ -165,7 +207,13 @@ pub(crate) struct StreamWriter {
 impl StreamWriter {
     pub(crate) fn new(stamp: Stamp, wants_usage: bool) -> Self {
         let id = format!("chatcmpl-{}", stamp.id);
-        Self { stamp, id, model: None, wants_usage, calls: Vec::new() }
+        Self {
+            stamp,
+            id,
+            model: None,
+            wants_usage,
+            calls: Vec::new(),
+        }
     }
 
     pub(crate) fn event(&mut self, event: Event, seen: &Seen, frames: &mut Vec<Frame>) {
@@ -178,7 +226,12 @@ impl StreamWriter {
             Event::Text(text) => frames.push(self.delta(json!({"content": text}))),
             Event::Refusal(text) => frames.push(self.delta(json!({"refusal": text}))),
             Event::Thinking(text) => frames.push(self.delta(json!({"reasoning_content": text}))),
-            Event::ToolStart { key, id, name, signature } => {
+            Event::ToolStart {
+                key,
+                id,
+                name,
+                signature,
+            } => {
                 let index = self.calls.len();
                 self.calls.push(key);
                 let id = id.unwrap_or_else(|| self.stamp.call_id(index));
@@ -212,7 +265,9 @@ impl StreamWriter {
     }
 
     fn delta(&self, delta: Value) -> Frame {
-        Frame::json(self.chunk(json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": null}])))
+        Frame::json(
+            self.chunk(json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": null}])),
+        )
     }
 
     fn stop(&self, reason: StopReason) -> Frame {

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::chat::{
-    Arguments, Effort, Format, Media, Message, Part, Request, Role, Source, Thinking, Tool, ToolChoice, ToolResult,
+    Arguments, Effort, Format, Media, Message, Part, Request, Role, Source, Thinking, Tool, ToolChoice,
+    ToolResult,
 };
 use crate::{Outbound, RequestError};
 
@@ -39,11 +40,20 @@ pub(crate) fn write(
     put("max_completion_tokens", request.max_tokens.map(Into::into));
     put("temperature", request.temperature.cloned().map(Into::into));
     put("top_p", request.top_p.cloned().map(Into::into));
-    put("presence_penalty", request.presence_penalty.cloned().map(Into::into));
-    put("frequency_penalty", request.frequency_penalty.cloned().map(Into::into));
+    put(
+        "presence_penalty",
+        request.presence_penalty.cloned().map(Into::into),
+    );
+    put(
+        "frequency_penalty",
+        request.frequency_penalty.cloned().map(Into::into),
+    );
     put("seed", request.seed.cloned().map(Into::into));
     put("stop", (!request.stop.is_empty()).then(|| request.stop.into()));
-    put("reasoning_effort", request.thinking.and_then(effort).map(Into::into));
+    put(
+        "reasoning_effort",
+        request.thinking.and_then(effort).map(Into::into),
+    );
     put("response_format", request.format.as_ref().map(format));
     if !request.tools.is_empty() {
         put("tools", Some(request.tools.iter().map(tool).collect()));
@@ -147,7 +157,10 @@ fn write_media(media: &Media<'_>) -> Result<Value, RequestError> {
         Source::Base64 { media_type, data } if media.is_image => {
             Ok(json!({"type": "image_url", "image_url": {"url": format!("data:{media_type};base64,{data}")}}))
         }
-        Source::Base64 { media_type: media_type @ "application/pdf", data } => {
+        Source::Base64 {
+            media_type: media_type @ "application/pdf",
+            data,
+        } => {
             let name = media.name.unwrap_or("document.pdf");
             let data = format!("data:{media_type};base64,{data}");
             Ok(json!({"type": "file", "file": {"filename": name, "file_data": data}}))

@@ -1,0 +1,422 @@
+//! Reads a client's request.
+
+use serde_json::{Map, Value};
+
+use super::from_our_signature;
+use crate::RequestError;
+use crate::chat::{
+    Arguments, Effort, Format, Media, Message, Notes, Part, Request, Role, Source, Thinking, Tool, ToolCall,
+    ToolChoice, ToolResult,
+};
+use crate::place::{Fields, Place};
+
+/// Reads `body`, checking the type of every field that this crate knows.
+pub(crate) fn read(body: &Value) -> Result<Request<'_>, RequestError> {
+    let root = Place::ROOT;
+    let fields = Fields::of(body, &root)?;
+    let max_tokens = fields
+        .count("max_tokens")?
+        .ok_or_else(|| root.key("max_tokens").missing())?;
+    let mut request = Request {
+        max_tokens: Some(max_tokens),
+        temperature: fields.number("temperature")?,
+        top_p: fields.number("top_p")?,
+        top_k: fields.number("top_k")?,
+        stop: stop_sequences(&fields)?,
+        parallel_at: "tool_choice.disable_parallel_tool_use",
+        ..Request::default()
+    };
+    let mut notes = Notes::default();
+    thinking(&fields, &mut request, &mut notes)?;
+    request.tools = tools(&fields, &mut notes)?;
+    tool_choice(&fields, &mut request, &mut notes)?;
+    request.system = texts(&fields, "system", &mut notes)?;
+    messages(&fields, &mut request, &mut notes)?;
+    other_fields(&fields, &mut notes)?;
+    request.notes = notes;
+    Ok(request)
+}
+
+fn other_fields(fields: &Fields<'_, '_>, notes: &mut Notes) -> Result<(), RequestError> {
+    const READ: &[&str] = &[
+        "model",
+        "messages",
+        "max_tokens",
+        "system",
+        "stop_sequences",
+        "stream",
+        "temperature",
+        "top_p",
+        "top_k",
+        "tools",
+        "tool_choice",
+        "thinking",
+        "output_config",
+        "output_format",
+    ];
+    const ADVISORY: &[&str] = &[
+        "metadata",
+        "service_tier",
+        "cache_control",
+        "context_management",
+        "speed",
+        "diagnostics",
+    ];
+    const MEANINGFUL: &[&str] = &[
+        "container",
+        "inference_geo",
+        "mcp_servers",
+        "user_profile_id",
+        "workspace_id",
+    ];
+    fields.flag("stream")?;
+    for (key, _) in fields.map.iter().filter(|(_, value)| !value.is_null()) {
+        if READ.contains(&key.as_str()) {
+            continue;
+        }
+        if let Some(field) = ADVISORY.iter().find(|field| *field == key) {
+            notes.drop_field(field);
+        } else if let Some(field) = MEANINGFUL.iter().find(|field| *field == key) {
+            notes.refuse(fields.at.key(field));
+        } else {
+            // A field that nobody here knows may mean anything. Its name is the caller's own.
+            notes.refuse("*");
+        }
+    }
+    Ok(())
+}
+
+fn stop_sequences<'v>(fields: &Fields<'v, '_>) -> Result<Vec<&'v str>, RequestError> {
+    let at = fields.at.key("stop_sequences");
+    let each =
+        |(index, item): (usize, &'v Value)| item.as_str().ok_or_else(|| at.index(index).wrong("a string"));
+    fields
+        .list("stop_sequences")?
+        .unwrap_or_default()
+        .iter()
+        .enumerate()
+        .map(each)
+        .collect()
+}
+
+/// `thinking`, `output_config.effort` and the formats of `output_config`.
+fn thinking<'v>(
+    fields: &Fields<'v, '_>,
+    request: &mut Request<'v>,
+    notes: &mut Notes,
+) -> Result<(), RequestError> {
+    if let Some(map) = fields.object("thinking")? {
+        let at = fields.at.key("thinking");
+        let thinking = Fields { map, at: &at };
+        request.thinking = match thinking.need_text("type")? {
+            "disabled" => Some(Thinking::Off),
+            "enabled" => {
+                let budget = thinking.count("budget_tokens")?;
+                Some(Thinking::Budget(
+                    budget.ok_or_else(|| at.key("budget_tokens").missing())?,
+                ))
+            }
+            _ => Some(Thinking::Adaptive),
+        };
+        request.wants_thoughts = request.thinking != Some(Thinking::Off);
+    }
+    let at = fields.at.key("output_config");
+    let config = fields.object("output_config")?.map(|map| Fields { map, at: &at });
+    if let Some(config) = config {
+        let effort = match config.text("effort")? {
+            None => None,
+            Some("low") => Some(Effort::Low),
+            Some("high") => Some(Effort::High),
+            Some("xhigh") => Some(Effort::XHigh),
+            Some("max") => Some(Effort::Max),
+            Some(_) => Some(Effort::Medium),
+        };
+        if let (Some(effort), None | Some(Thinking::Adaptive)) = (effort, request.thinking) {
+            request.thinking = Some(Thinking::Effort(effort));
+        }
+        format(&config, "format", request, notes)?;
+        if config
+            .map
+            .keys()
+            .any(|key| !matches!(key.as_str(), "effort" | "format"))
+        {
+            notes.refuse(at.key("*"));
+        }
+    }
+    // The name it had before it moved into `output_config`.
+    format(fields, "output_format", request, notes)
+}
+
+fn format<'v>(
+    fields: &Fields<'v, '_>,
+    key: &'static str,
+    request: &mut Request<'v>,
+    notes: &mut Notes,
+) -> Result<(), RequestError> {
+    let Some(map) = fields.object(key)? else {
+        return Ok(());
+    };
+    let at = fields.at.key(key);
+    let format = Fields { map, at: &at };
+    if format.need_text("type")? == "json_schema" {
+        let schema = format
+            .object("schema")?
+            .ok_or_else(|| at.key("schema").missing())?;
+        request.format = Some(Format::Schema {
+            name: None,
+            schema,
+            strict: Some(true),
+        });
+    } else {
+        notes.refuse(at.key("type"));
+    }
+    Ok(())
+}
+
+fn tools<'v>(fields: &Fields<'v, '_>, notes: &mut Notes) -> Result<Vec<Tool<'v>>, RequestError> {
+    let at = fields.at.key("tools");
+    let mut tools = Vec::new();
+    for (index, tool) in fields.list("tools")?.unwrap_or_default().iter().enumerate() {
+        let at = at.index(index);
+        let tool = Fields::of(tool, &at)?;
+        // Anthropic runs tools of other types itself.
+        if tool.text("type")?.is_some_and(|kind| kind != "custom") {
+            notes.refuse(at.key("type"));
+            continue;
+        }
+        for (key, dropped) in [
+            ("cache_control", "cache_control"),
+            ("input_examples", "tools.input_examples"),
+            ("defer_loading", "tools.defer_loading"),
+            ("eager_input_streaming", "tools.eager_input_streaming"),
+            ("allowed_callers", "tools.allowed_callers"),
+        ] {
+            if tool.any(key).is_some() {
+                notes.drop_field(dropped);
+            }
+        }
+        tools.push(Tool {
+            name: tool.need_text("name")?,
+            description: tool.text("description")?,
+            schema: tool.object("input_schema")?,
+            strict: tool.flag("strict")?,
+        });
+    }
+    Ok(tools)
+}
+
+fn tool_choice<'v>(
+    fields: &Fields<'v, '_>,
+    request: &mut Request<'v>,
+    notes: &mut Notes,
+) -> Result<(), RequestError> {
+    let Some(map) = fields.object("tool_choice")? else {
+        return Ok(());
+    };
+    let at = fields.at.key("tool_choice");
+    let choice = Fields { map, at: &at };
+    request.parallel_tools = choice
+        .flag("disable_parallel_tool_use")?
+        .map(|disabled| !disabled);
+    request.tool_choice = match choice.need_text("type")? {
+        "auto" => Some(ToolChoice::Auto),
+        "any" => Some(ToolChoice::Required),
+        "none" => Some(ToolChoice::None),
+        "tool" => Some(ToolChoice::Named(choice.need_text("name")?)),
+        _ => {
+            notes.refuse(at.key("type"));
+            None
+        }
+    };
+    Ok(())
+}
+
+/// The texts of a field that is a string or a list of text blocks.
+fn texts<'v>(
+    fields: &Fields<'v, '_>,
+    key: &'static str,
+    notes: &mut Notes,
+) -> Result<Vec<&'v str>, RequestError> {
+    let mut texts = Vec::new();
+    for part in content(fields, key, notes)? {
+        match part {
+            Part::Text(text) => texts.push(text),
+            _ => notes.refuse(fields.at.key(key)),
+        }
+    }
+    Ok(texts)
+}
+
+fn messages<'v>(
+    fields: &Fields<'v, '_>,
+    request: &mut Request<'v>,
+    notes: &mut Notes,
+) -> Result<(), RequestError> {
+    let at = fields.at.key("messages");
+    for (index, message) in fields
+        .list("messages")?
+        .ok_or_else(|| at.missing())?
+        .iter()
+        .enumerate()
+    {
+        let at = at.index(index);
+        let message = Fields::of(message, &at)?;
+        let role = match message.need_text("role")? {
+            "user" => Role::User,
+            "assistant" => Role::Assistant,
+            "system" => {
+                request.system.extend(texts(&message, "content", notes)?);
+                continue;
+            }
+            _ => {
+                notes.refuse(at.key("role"));
+                continue;
+            }
+        };
+        if message.any("content").is_none() {
+            return Err(at.key("content").missing());
+        }
+        request.messages.push(Message {
+            role,
+            parts: content(&message, "content", notes)?,
+        });
+    }
+    Ok(())
+}
+
+fn content<'v>(
+    fields: &Fields<'v, '_>,
+    key: &'static str,
+    notes: &mut Notes,
+) -> Result<Vec<Part<'v>>, RequestError> {
+    let at = fields.at.key(key);
+    match fields.any(key) {
+        None => Ok(Vec::new()),
+        Some(Value::String(text)) => Ok(vec![Part::Text(text)]),
+        Some(Value::Array(list)) => {
+            let mut parts = Vec::new();
+            for (index, item) in list.iter().enumerate() {
+                let at = at.index(index);
+                parts.extend(block(&Fields::of(item, &at)?, notes)?);
+            }
+            Ok(parts)
+        }
+        Some(_) => Err(at.wrong("a string or a list of blocks")),
+    }
+}
+
+fn block<'v>(block: &Fields<'v, '_>, notes: &mut Notes) -> Result<Option<Part<'v>>, RequestError> {
+    let at = block.at;
+    if block.any("cache_control").is_some() {
+        notes.drop_field("cache_control");
+    }
+    Ok(match block.need_text("type")? {
+        "text" => {
+            if block.any("citations").is_some() {
+                notes.drop_field("citations");
+            }
+            Some(Part::Text(block.need_text("text")?))
+        }
+        "image" => media(block, true, notes)?.map(Part::Media),
+        "document" => media(block, false, notes)?.map(Part::Media),
+        "thinking" => {
+            let text = block.need_text("thinking")?;
+            Some(Part::Thinking {
+                text,
+                signature: block.text("signature")?.and_then(from_our_signature),
+            })
+        }
+        "redacted_thinking" => {
+            // Only Anthropic can read it.
+            block.text("data")?;
+            notes.drop_field("thinking");
+            None
+        }
+        "tool_use" => Some(Part::ToolCall(ToolCall {
+            id: block.need_text("id")?,
+            name: block.need_text("name")?,
+            arguments: Arguments::Object(block.object("input")?.ok_or_else(|| at.key("input").missing())?),
+            signature: None,
+            at: at.key("input").to_string(),
+        })),
+        "tool_result" => Some(Part::ToolResult(ToolResult {
+            id: block.need_text("tool_use_id")?,
+            parts: content(block, "content", notes)?,
+            is_error: block.flag("is_error")?.unwrap_or(false),
+            at: at.key("tool_use_id").to_string(),
+        })),
+        _ => {
+            notes.refuse(at.key("type"));
+            None
+        }
+    })
+}
+
+fn media<'v>(
+    block: &Fields<'v, '_>,
+    is_image: bool,
+    notes: &mut Notes,
+) -> Result<Option<Media<'v>>, RequestError> {
+    let at = block.at.key("source");
+    let source = Fields {
+        map: block.object("source")?.ok_or_else(|| at.missing())?,
+        at: &at,
+    };
+    let (source, at) = match source.need_text("type")? {
+        "base64" => {
+            let media_type = source.need_text("media_type")?;
+            (
+                Source::Base64 {
+                    media_type,
+                    data: source.need_text("data")?,
+                },
+                at.key("data"),
+            )
+        }
+        "url" => (Source::Url(source.need_text("url")?), at.key("url")),
+        _ => {
+            notes.refuse(at.key("type"));
+            return Ok(None);
+        }
+    };
+    for key in ["context", "citations"] {
+        if block.any(key).is_some() {
+            notes.refuse(block.at.key(key));
+        }
+    }
+    Ok(Some(Media {
+        source,
+        name: block.text("title")?,
+        is_image,
+        at: at.to_string(),
+    }))
+}
+
+/// The messages without the thinking blocks that this crate made from another provider's: Anthropic checks signatures,
+/// and ours are none. `None` if there are none.
+pub(crate) fn without_our_marks(body: &Map<String, Value>) -> Option<(&'static str, Value)> {
+    let is_ours = |block: &Value| {
+        block["type"] == "thinking"
+            && block["signature"]
+                .as_str()
+                .is_some_and(|text| from_our_signature(text).is_some())
+    };
+    let blocks = |message: &Value| {
+        message["content"]
+            .as_array()
+            .is_some_and(|blocks| blocks.iter().any(is_ours))
+    };
+    let messages = body.get("messages")?.as_array()?;
+    if !messages.iter().any(blocks) {
+        return None;
+    }
+    let mut messages = messages.clone();
+    messages.retain_mut(|message| match message.get_mut("content") {
+        Some(Value::Array(blocks)) if blocks.iter().any(is_ours) => {
+            blocks.retain(|block| !is_ours(block));
+            !blocks.is_empty()
+        }
+        _ => true,
+    });
+    Some(("messages", messages.into()))
+}

@@ -1,0 +1,150 @@
+//! Is there anything in it that must not leave?
+//!
+//! The third stage. Every string of the body is looked at in its place ([`coverage`](crate::coverage)): what the policy
+//! redacts is rewritten, what it blocks, or what cannot be rewritten, refuses the request. Only then is the body read
+//! as a chat request, so everything downstream works on the inspected text and nothing else exists any more.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use serde_json::Value;
+use workjet_audit::Direction;
+use workjet_dlp::{Finding, Verdict};
+use workjet_router::{ApiError, ChatRequest, Resolved};
+use workjet_tenant::{Scope, Standing};
+
+use crate::admit::{Admitted, Parts, Purpose, Ticket};
+use crate::config::Unscannable;
+use crate::core::Settings;
+use crate::coverage;
+use crate::findings::Findings;
+use crate::Refusal;
+
+/// A request whose every string was looked at. Only [`inspect`] makes one.
+#[derive(Debug)]
+pub struct Inspected {
+    scope: Scope,
+    ticket: Ticket,
+    settings: Arc<Settings>,
+    standings: Vec<Standing>,
+    asked: String,
+    resolved: Resolved,
+    chat: ChatRequest,
+    headers: HeaderMap,
+    findings: Findings,
+}
+
+impl Inspected {
+    pub(crate) const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    pub(crate) const fn ticket(&self) -> &Ticket {
+        &self.ticket
+    }
+
+    pub(crate) const fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
+    pub(crate) fn standings(&self) -> &[Standing] {
+        &self.standings
+    }
+
+    /// The model's name in the client's words. Safe to log: it was inspected too.
+    pub(crate) fn asked(&self) -> &str {
+        &self.asked
+    }
+
+    pub(crate) const fn resolved(&self) -> &Resolved {
+        &self.resolved
+    }
+
+    /// What may be sent, in the client's dialect.
+    pub(crate) const fn chat(&self) -> &ChatRequest {
+        &self.chat
+    }
+
+    /// The client's headers that a provider of the same dialect gets.
+    pub(crate) const fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    pub(crate) const fn findings(&self) -> &Findings {
+        &self.findings
+    }
+}
+
+/// Scans and rewrites the body.
+///
+/// # Errors
+/// 400 `dlp_blocked` for what the policy forbids, for a finding in a name or key that cannot be rewritten, and for parts
+/// that cannot be scanned if the policy says so; 400 for a body that is no request of its dialect.
+pub fn inspect(admitted: Admitted) -> Result<Inspected, Refusal> {
+    let Parts { scope, ticket, settings, standings, preview, resolved, headers, mut body } = admitted.into_parts();
+    let mut findings = Findings::default();
+    let refuse = |refusal: Refusal, findings: Findings| {
+        let mut refusal = refusal.standing(standings.clone());
+        refusal.findings = findings;
+        Err(refusal)
+    };
+
+    let report = settings.engine.redact_json(&mut body, coverage::request(ticket.inbound), &settings.request);
+    findings.add(Direction::Request, &report.findings);
+    findings.add_unscannable(&report.unscannable, settings.unscannable);
+    match &report.verdict {
+        Verdict::Pass => {}
+        Verdict::Blocked(finding) => return refuse(blocked(finding), findings),
+        Verdict::Refused(finding) => return refuse(cannot_rewrite(finding), findings),
+    }
+    if let (Unscannable::Block, Some(part)) = (settings.unscannable, report.unscannable.first()) {
+        return refuse(unscannable(part.path()), findings);
+    }
+    for value in headers.values() {
+        let text = value.to_str().unwrap_or("\u{fffd}");
+        if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.,; ".contains(&byte))
+            || settings.engine.find_iter(text).next().is_some()
+        {
+            return refuse(Refusal::invalid("a header that would be passed on holds more than names"), findings);
+        }
+    }
+    if ticket.purpose == Purpose::CountTokens && body.get("max_tokens").is_none() {
+        // The one field that a count lacks and a chat needs. It is taken out again before it is sent.
+        body["max_tokens"] = Value::from(1);
+    }
+    let chat = match ticket.inbound.parse(body) {
+        Ok(chat) => chat,
+        Err(error) => return refuse(ApiError::from(error).into(), findings),
+    };
+    if chat.wants_logprobs() && settings.response.can_change_text() {
+        let refusal = Refusal::invalid(
+            "logprobs repeat the reply token by token, which cannot be redacted: leave `logprobs` out, or ask for a \
+             policy that leaves replies alone",
+        );
+        return refuse(refusal.at("logprobs"), findings);
+    }
+    Ok(Inspected { scope, ticket, settings, standings, asked: preview.model, resolved, chat, headers, findings })
+}
+
+fn blocked(finding: &Finding) -> Refusal {
+    let (detector, path) = (finding.detector().as_str(), finding.path().unwrap_or("the body"));
+    let message = format!("the request holds {detector} at {path}, which your organisation's policy does not let out");
+    Refusal::dlp_blocked(message).at(path)
+}
+
+fn cannot_rewrite(finding: &Finding) -> Refusal {
+    let (detector, path) = (finding.detector().as_str(), finding.path().unwrap_or("the body"));
+    let message = format!(
+        "the request holds {detector} at {path}, in a name or key that must match elsewhere and so cannot be redacted: \
+         rename it"
+    );
+    Refusal::dlp_blocked(message).at(path)
+}
+
+fn unscannable(path: &str) -> Refusal {
+    let message = format!(
+        "the request holds a part at {path} that cannot be scanned, and your organisation's policy \
+         (unscannable = \"block\") does not let it out"
+    );
+    Refusal::dlp_blocked(message).at(path)
+}

@@ -1,0 +1,283 @@
+//! Writes down what is about to happen, before it does, and how it ended, before the client learns.
+//!
+//! The fourth stage. A [`Recorded`] value is the proof that its content was inspected and that the intent to send it is
+//! durable in the tenant's log. [`Upstream`](crate::Upstream) takes nothing else. It can only be made here: the intent
+//! from an [`Inspected`] request, and each provider call from a recorded intent.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use url::Url;
+use workjet_audit::{Entry, Kind, Quality, Tokens};
+use workjet_router::{ApiError, CostQuality, Target, Usage, auth_header};
+use workjet_tenant::Scope;
+
+use crate::admit::{Purpose, Ticket};
+use crate::config::ProviderKind;
+use crate::core::{Provider, dialect};
+use crate::dispatch::{Ended, Served, millis};
+use crate::inspect::Inspected;
+use crate::outlet::Outlet;
+use crate::{Core, Host, Refusal};
+
+/// Something that was inspected and logged.
+///
+/// ```compile_fail
+/// // There is no way to make one by hand.
+/// let forged = workjet_gateway::Recorded(());
+/// ```
+#[derive(Debug)]
+pub struct Recorded<T>(T);
+
+impl<T> Recorded<T> {
+    /// What was recorded.
+    pub const fn get(&self) -> &T {
+        &self.0
+    }
+
+    /// What was recorded, to send it.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+/// One HTTP request to a provider. Its fields are for whoever implements [`Upstream`](crate::Upstream).
+pub struct ProviderCall {
+    /// Where to: the provider's `base_url` and a path that cannot leave its host.
+    pub url: String,
+    /// Every header there is, the provider's key included, which is marked as sensitive.
+    pub headers: HeaderMap,
+    /// The body: JSON.
+    pub body: Bytes,
+}
+
+impl fmt::Debug for ProviderCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderCall").finish_non_exhaustive()
+    }
+}
+
+/// A call that is ready to be sent, and what the pipeline must know about it.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) call: Recorded<ProviderCall>,
+    /// Fields that the provider's dialect has no place for and that change nothing.
+    pub(crate) dropped: Vec<String>,
+    /// A keyed hash of the body.
+    pub(crate) commitment: String,
+}
+
+/// Logs the intent to send `inspected` to its targets. When this returns, the entry is durable.
+///
+/// # Errors
+/// 503 `audit_unavailable`; then nothing may be sent.
+pub async fn record_intent(host: &Host, inspected: Inspected) -> Result<Recorded<Inspected>, Refusal> {
+    let entry = entry(inspected.ticket(), inspected.scope(), Kind::AiIntent, host.clock.now());
+    let entry = describe(entry, &inspected);
+    // The intent is durable from here. If we crash before dispatch the log shows an attempt that never ran: noisy, but
+    // never a silent one.
+    append(host, inspected.scope(), entry).await?;
+    Ok(Recorded(inspected))
+}
+
+impl Recorded<Inspected> {
+    /// Writes the request in the dialect of `target`.
+    ///
+    /// # Errors
+    /// 400 naming a field that the provider has no counterpart for.
+    pub(crate) fn call(&self, core: &Core, provider: &Provider, target: &Target) -> Result<Prepared, Refusal> {
+        let outbound = dialect(provider.kind);
+        let (inspected, chat) = (&self.0, self.0.chat());
+        let counts = inspected.ticket().purpose == Purpose::CountTokens;
+        if counts && provider.kind != ProviderKind::Anthropic {
+            return Err(Refusal::not_offered());
+        }
+        let mut request = chat.encode(outbound, &target.model).map_err(|error| Refusal::from(ApiError::from(error)))?;
+        if counts {
+            request.path.push_str("/count_tokens");
+            request.body = without_limits(&request.body);
+        }
+        let mut headers = HeaderMap::new();
+        for (name, value) in request.headers {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        if chat.inbound().is_same_as(outbound) {
+            for (name, value) in inspected.headers() {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+        if let Some(key) = &provider.key {
+            // The one place where a provider's key meets a request.
+            let (name, value) = auth_header(outbound, key.expose_secret());
+            // A key with a line break in it: the configuration's fault, and never to be shown.
+            let mut value = HeaderValue::try_from(value).map_err(|_| Refusal::internal())?;
+            value.set_sensitive(true);
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        let url = join(&provider.base_url, &request.path)?;
+        let commitment = core.keyed_hash("request body").add(&request.body).finish();
+        let call = ProviderCall { url, headers, body: request.body.into() };
+        Ok(Prepared { call: Recorded(call), dropped: request.dropped, commitment })
+    }
+}
+
+/// A `count_tokens` body has no limits and does not stream.
+fn without_limits(body: &[u8]) -> Vec<u8> {
+    let mut body: Value = serde_json::from_slice(body).expect("a body that was just written is JSON");
+    if let Some(fields) = body.as_object_mut() {
+        fields.retain(|name, _| name != "max_tokens" && name != "stream");
+    }
+    body.to_string().into_bytes()
+}
+
+/// Puts `path` behind `base`, and makes sure that it still leads to the same host and below the same folder: a model name
+/// is part of some providers' paths, and must not bend it elsewhere.
+fn join(base: &str, path: &str) -> Result<String, Refusal> {
+    if base.is_empty() {
+        // The demo has no address.
+        return Ok(String::new());
+    }
+    let refused = |_| Refusal::invalid("this model name cannot be part of an address").at("model");
+    let base = Url::parse(base).map_err(|_| Refusal::internal())?;
+    let text = format!("{}/{}", base.as_str().trim_end_matches('/'), path.trim_start_matches('/'));
+    let url = Url::parse(&text).map_err(|_| refused(()))?;
+    let below = url.path().starts_with(base.path().trim_end_matches('/'));
+    if url.origin() != base.origin() || !below || url.fragment().is_some() || url.username() != base.username() {
+        return Err(refused(()));
+    }
+    Ok(url.into())
+}
+
+/// The entry that every kind of record about a request begins with.
+pub(crate) fn entry(ticket: &Ticket, scope: &Scope, kind: Kind, now: Timestamp) -> Entry {
+    let suffix = match kind {
+        Kind::AiIntent => "intent",
+        Kind::AiOutcome => "outcome",
+        _ => "refused",
+    };
+    Entry::new(format!("{}-{suffix}", ticket.id), now, scope.tenant().clone(), scope.actor().clone(), kind)
+        .request(&ticket.id)
+        .dialect(ticket.dialect())
+}
+
+/// Adds what is known since inspection.
+pub(crate) fn describe(entry: Entry, inspected: &Inspected) -> Entry {
+    let resolved = inspected.resolved();
+    let entry = entry.model_asked(inspected.asked()).targets(&resolved.targets);
+    let entry = match &resolved.tier {
+        Some(tier) => entry.tier(tier.clone()),
+        None => entry,
+    };
+    inspected.findings().log(entry)
+}
+
+/// Logs that a request was refused after authentication. Durable when it returns.
+pub(crate) async fn record_refusal(host: &Host, ticket: &Ticket, scope: &Scope, refusal: &Refusal) -> Result<(), Refusal> {
+    let now = host.clock.now();
+    let entry = entry(ticket, scope, Kind::AiRefused, now)
+        .status(refusal.status)
+        .code(refusal.code)
+        .latency_ms(millis(ticket.started, now));
+    append(host, scope, refusal.findings.log(entry)).await
+}
+
+/// Appends, detached: a caller that goes away in the middle does not leave the log's writer half-way.
+pub(crate) async fn append(host: &Host, scope: &Scope, entry: Entry) -> Result<(), Refusal> {
+    let (audit, scope) = (host.audit.clone(), scope.clone());
+    match host.finish(async move { audit.append(&scope, entry).await }).await {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(error)) => {
+            tracing::error!(kind = ?error.kind(), %error, "the audit log cannot be written");
+            Err(Refusal::audit_unavailable())
+        }
+        None => Err(Refusal::audit_unavailable()),
+    }
+}
+
+
+/// Logs how a request ended. When this returns, the entry is durable and the end of the reply may go out.
+pub(crate) async fn record_outcome(
+    core: &Core,
+    host: &Host,
+    recorded: &Recorded<Inspected>,
+    served: &Served,
+    ended: &Ended,
+    outlet: &Outlet,
+) -> Result<(), Refusal> {
+    let inspected = &recorded.0;
+    let now = host.clock.now();
+    let (code, status) = match ended {
+        Ended::Streamed(_) | Ended::Whole(_) => ("ok", Some(200)),
+        Ended::ClientGone => ("client_gone", outlet.has_begun().then_some(200)),
+        Ended::Refused(refusal) => (refusal.code, Some(if outlet.has_begun() { 200 } else { refusal.status })),
+    };
+    let latency_ms = millis(inspected.ticket().started, now);
+    let mut entry = describe(entry(inspected.ticket(), inspected.scope(), Kind::AiOutcome, now), inspected)
+        .code(code)
+        .latency_ms(latency_ms);
+    entry.status = status;
+    entry.attempts.clone_from(&served.attempts);
+    entry = served.findings.log(entry);
+
+    if let Some(answered) = &served.answered {
+        entry = entry.model_answered(&answered.target.provider, answered.model.clone());
+        let tokens = tokens(&answered.usage);
+        if tokens != Tokens::default() {
+            entry = entry.tokens(tokens);
+        }
+        let model = answered.model.as_deref().unwrap_or(&answered.target.model);
+        if let Some(cost) = core.prices.cost(answered.outbound, &answered.base_url, model, &answered.usage, now) {
+            let quality = match cost.quality {
+                CostQuality::Exact => Quality::Exact,
+                CostQuality::Estimated => Quality::Estimated,
+            };
+            entry = entry.cost(cost.nano_usd, core.prices.hash(), quality);
+            core.metrics.cost(cost.nano_usd);
+        }
+        count(core, &tokens);
+    }
+    if let Some(commitment) = &served.commitment {
+        entry = entry.commit_request(commitment);
+    }
+    let rest = match ended {
+        Ended::Streamed(last) | Ended::Whole(last) => Some(&last.0),
+        Ended::ClientGone | Ended::Refused(_) => None,
+    };
+    if rest.is_some() || outlet.has_begun() {
+        entry = entry.commit_response(outlet.commitment(rest));
+    }
+    inspected.findings().count(&core.metrics);
+    served.findings.count(&core.metrics);
+    core.metrics.request(inspected.ticket().dialect(), code, Duration::from_millis(latency_ms));
+    append(host, inspected.scope(), entry).await
+}
+
+fn tokens(usage: &Usage) -> Tokens {
+    Tokens {
+        input: usage.input,
+        cache_read: usage.cache_read,
+        cache_write_5m: usage.cache_write_5m,
+        cache_write_1h: usage.cache_write_1h,
+        output: usage.output,
+        reasoning: usage.reasoning,
+    }
+}
+
+fn count(core: &Core, tokens: &Tokens) {
+    let classes = [
+        ("input", tokens.input),
+        ("cache_read", tokens.cache_read),
+        ("cache_write_5m", tokens.cache_write_5m),
+        ("cache_write_1h", tokens.cache_write_1h),
+        ("output", tokens.output),
+        ("reasoning", tokens.reasoning),
+    ];
+    for (class, count) in classes {
+        core.metrics.tokens(class, count.unwrap_or_default());
+    }
+}

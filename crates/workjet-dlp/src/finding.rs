@@ -64,6 +64,13 @@ impl Finding {
         self.path.as_deref()
     }
 
+    /// The same finding at another path, for those who know where the text that was searched stands.
+    #[must_use]
+    pub fn at(mut self, path: &str) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
     /// What was done about it. Plain searches, which do nothing, say [`Action::Warn`].
     #[must_use]
     pub fn action(&self) -> Action {

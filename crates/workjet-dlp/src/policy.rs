@@ -111,6 +111,13 @@ impl Policy {
         self
     }
 
+    /// The policy that does `change(action)` wherever this one does `action`.
+    #[must_use]
+    pub fn map(&self, change: impl Fn(Action) -> Action) -> Self {
+        let actions = self.actions.iter().map(|(detector, action)| (detector.clone(), change(*action))).collect();
+        Self { otherwise: change(self.otherwise), actions: Arc::new(actions) }
+    }
+
     /// What happens to the findings of `detector`.
     #[must_use]
     pub fn action(&self, detector: &Detector) -> Action {

@@ -107,6 +107,12 @@ pub struct Unscannable {
 }
 
 impl Unscannable {
+    /// A finding in signed text at `path`, for those who scan such text piece by piece.
+    #[must_use]
+    pub fn signed(path: &str) -> Self {
+        Self { path: path.into(), reason: UnscannableReason::Signed }
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &str {

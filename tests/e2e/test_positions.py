@@ -133,7 +133,7 @@ def cases():
             yield pytest.param(dialect, provider, which, id=f"{dialect}-to-{provider}")
 
 
-@pytest.mark.parametrize("dialect, provider, which", cases())
+@pytest.mark.parametrize("dialect, provider, which", list(cases()))
 def test_the_bodies_themselves_are_accepted(mock, gateway, dialect, provider, which):
     model = mock.says("ok")
     reply = post(gateway, dialect, TABLE[dialect][which] | {"model": f"{provider}:{model}"})
@@ -142,7 +142,7 @@ def test_the_bodies_themselves_are_accepted(mock, gateway, dialect, provider, wh
     mock.only_request(model)
 
 
-@pytest.mark.parametrize("dialect, provider, which", cases())
+@pytest.mark.parametrize("dialect, provider, which", list(cases()))
 def test_no_position_lets_sensitive_text_through(mock, gateway, dialect, provider, which):
     model = mock.says("ok")
     base = TABLE[dialect][which] | {"model": f"{provider}:{model}"}

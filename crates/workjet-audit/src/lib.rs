@@ -4,12 +4,14 @@ mod canonical;
 mod chain;
 mod entry;
 mod error;
+pub mod export;
 mod frame;
 mod log;
 mod memory;
 mod recover;
 mod sink;
 mod store;
+mod verify;
 
 pub use chain::Hash;
 pub use entry::{
@@ -21,3 +23,4 @@ pub use log::{Log, Started};
 pub use memory::{Fault, MemoryLogStore, Stored, is_path};
 pub use sink::{AuditSink, Checkpoint, InvalidCheckpoint, Logged, Receipt};
 pub use store::{Creation, Durability, LogStore};
+pub use verify::{LogReader, Progress, ReadError, Report, Tampering, verify};

@@ -1,12 +1,13 @@
 //! A log store in memory, with faults on demand.
 
 use std::collections::BTreeMap;
+use std::io::{self, BufRead};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use workjet_tenant::{ErrorKind, Scope, StoreError, TenantId};
 
-use crate::{Creation, Durability, LogStore};
+use crate::{Creation, Durability, LogReader, LogStore};
 
 /// Keeps logs in memory, for tests and demonstrations. Clones share one memory.
 ///
@@ -221,6 +222,23 @@ impl LogStore for MemoryLogStore {
             }
             Ok(())
         })
+    }
+}
+
+impl LogReader for Stored {
+    fn head(&self) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.head.clone())
+    }
+
+    fn journal(&self) -> io::Result<Option<Box<dyn BufRead + '_>>> {
+        Ok(self.journal.as_deref().map(|bytes| Box::new(bytes) as _))
+    }
+
+    fn object(&self, path: &str) -> io::Result<Option<Box<dyn BufRead + '_>>> {
+        Ok(self
+            .objects
+            .get(path)
+            .map(|bytes| Box::new(bytes.as_slice()) as _))
     }
 }
 

@@ -3,6 +3,8 @@
 //! The command line calls it now, HTTP and the Worker's bootstrap later. Each change commits together with the audit
 //! entry that names who made it. A raw secret is returned once, in a type that hides it, and stored nowhere.
 
+mod secret;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -334,6 +336,11 @@ impl Admin {
         let record = self.record(scope, Kind::AdminKeyRevoked, key.as_str(), now, detail);
         let revoked = self.keys.revoke(scope, key, now, &record).await?;
         revoked.then_some(()).ok_or_else(|| AdminError::not_found(format!("the key {key} was revoked before")))
+    }
+
+    /// The record of an export of the scope's log.
+    pub fn exported(&self, scope: &Scope, now: Timestamp) -> OutboxRecord {
+        self.record(scope, Kind::SystemExported, scope.tenant().as_str(), now, [])
     }
 
     async fn stored_key(&self, scope: &Scope, id: &KeyId) -> Result<StoredKey, AdminError> {

@@ -105,7 +105,7 @@ fn is_top_level(label: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(label) else {
         return false;
     };
-    let encoded = text.len() > 4 && text[..4].eq_ignore_ascii_case("xn--") && !text.ends_with('-');
+    let encoded = text.len() > 4 && label[..4].eq_ignore_ascii_case(b"xn--") && !text.ends_with('-');
     encoded || (text.chars().all(char::is_alphabetic) && text.chars().nth(1).is_some())
 }
 

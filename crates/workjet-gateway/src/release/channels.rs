@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use workjet_dlp::Unscannable;
 
 use super::channel::{Channel, Kind, Outcome, Stop};
 use super::fragment::{Fragment, Way, flesh};
@@ -85,7 +86,7 @@ impl Channels {
             let path = channel.path().to_owned();
             self.withhold(text.len(), &path)?;
         }
-        let (text, stopped) = accept(outcome, kind, step);
+        let (text, stopped) = accept(outcome, kind, gate, step);
         fragment.text = text;
         stopped
     }
@@ -112,6 +113,9 @@ impl Channels {
         step: &mut Step,
         mut out: impl FnMut(Tail, &mut Step),
     ) -> Result<(), Blocked> {
+        if self.groups.len() >= self.limits.channels && !self.groups.contains_key(&group) {
+            return Err(Blocked::at(Cause::TooLarge, "the number of parts"));
+        }
         let group = self.groups.entry(group).or_default();
         group.is_closed = true;
         group
@@ -196,7 +200,7 @@ impl Entry {
         let Some(channel) = self.channel.take() else {
             return Ok(());
         };
-        let (text, stopped) = accept(channel.finish(&gate.engine), self.kind, step);
+        let (text, stopped) = accept(channel.finish(&gate.engine), self.kind, gate, step);
         out(
             Tail {
                 place: self.place.clone(),
@@ -210,11 +214,21 @@ impl Entry {
 }
 
 /// Books what was found, and says what may leave and whether more may follow.
-fn accept(outcome: Outcome, kind: Kind, step: &mut Step) -> (String, Result<(), Blocked>) {
+fn accept(outcome: Outcome, kind: Kind, gate: &Gate, step: &mut Step) -> (String, Result<(), Blocked>) {
+    if kind == Kind::Signed {
+        let unwritable = outcome
+            .findings
+            .iter()
+            .filter(|finding| gate.would_redact(finding));
+        step.unscannable
+            .extend(unwritable.map(|finding| Unscannable::signed(finding.path().unwrap_or_default())));
+    }
     step.findings.extend(outcome.findings);
     let stopped = match outcome.stop {
         None => Ok(()),
-        Some(Stop::Blocked(finding)) if kind == Kind::Signed => Err(Blocked::by(Cause::Unscannable, finding)),
+        Some(Stop::Blocked(finding)) if gate.would_redact(&finding) => {
+            Err(Blocked::by(Cause::Unscannable, finding))
+        }
         Some(Stop::Blocked(finding)) => Err(Blocked::by(Cause::Policy, finding)),
         Some(Stop::Refused(finding)) => Err(Blocked::by(Cause::Name, finding)),
     };

@@ -232,6 +232,11 @@ impl ReplyScanner {
 }
 
 impl Gate {
+    /// Whether the policy would rewrite what was found, if it could.
+    fn would_redact(&self, finding: &Finding) -> bool {
+        self.policies.text.action(finding.detector()) == Action::Redact
+    }
+
     /// Scans a document in place.
     fn scan(&self, document: &mut Value, shape: &Shape, step: &mut Step) -> Result<(), Blocked> {
         let report = self.engine.redact_json(document, shape, &self.policies.text);

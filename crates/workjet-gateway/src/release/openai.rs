@@ -59,7 +59,7 @@ impl Stream {
         gate.scan(&mut chunk, coverage::frame(Inbound::OpenAiChat), step)?;
         self.remember(&chunk);
 
-        let mut is_emptied = !choices.is_empty();
+        let mut is_emptied = !choices.is_empty() && self.says_nothing_new(&chunk);
         let mut stopped = Ok(());
         for mut taken in choices {
             let mut absent = Value::Null;
@@ -87,8 +87,7 @@ impl Stream {
             // An error follows. The chunk must not say that the reply is complete.
             revoke_ends(&mut chunk);
         }
-        // A chunk whose text is all held back says nothing, unless it also counts tokens.
-        if !is_emptied || !chunk["usage"].is_null() {
+        if !is_emptied {
             step.frames.push(Frame {
                 event: None,
                 data: Data::Json(chunk),
@@ -200,6 +199,25 @@ impl Stream {
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect();
         }
+    }
+
+    /// Whether a chunk holds nothing beside its deltas that earlier chunks have not said. If their text is held back,
+    /// such a chunk need not leave.
+    fn says_nothing_new(&self, chunk: &Value) -> bool {
+        let is_old = |key: &str, value: &Value| {
+            matches!(key, "choices" | "created" | "obfuscation") || self.envelope.get(key) == Some(value)
+        };
+        let mut fields = chunk.as_object().into_iter().flatten();
+        let mut choices = chunk["choices"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object)
+            .flatten();
+        fields.all(|(key, value)| is_old(key, value) || fragment::is_hollow(value))
+            && choices.all(|(key, value)| {
+                matches!(key.as_str(), "index" | "delta" | "finish_reason") || fragment::is_hollow(value)
+            })
     }
 
     /// A chunk of our own.

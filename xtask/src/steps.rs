@@ -76,7 +76,7 @@ const STEPS: &[Step] = &[
     }),
     step(
         "wasm",
-        "every crate builds for WebAssembly and imports nothing",
+        "every crate builds for WebAssembly, and the gateway runs there without an import",
         |tools, _| wasm::run(tools),
     ),
     Step {

@@ -14,6 +14,17 @@ fn read(row: &Row) -> Result<PendingRecord, StoreError> {
     })
 }
 
+impl<D: Database> SqlStore<D> {
+    /// Puts a record of its own into the scope's outbox, for what changes nothing in the database: an export of the log.
+    ///
+    /// # Errors
+    /// As every store.
+    pub async fn record(&self, scope: &Scope, record: &OutboxRecord) -> Result<(), StoreError> {
+        self.run(vec![crate::store::record(scope.tenant(), record)]).await?;
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl<D: Database> Outbox for SqlStore<D> {
     async fn pending(

@@ -14,6 +14,7 @@ mod findings;
 pub mod host;
 mod http;
 mod inspect;
+pub mod memory;
 mod metrics;
 mod outlet;
 pub mod pipeline;
@@ -23,8 +24,11 @@ mod refusal;
 pub mod release;
 
 pub use crate::cleared::Cleared;
-pub use crate::core::{Core, CoreOptions};
-pub use crate::host::Host;
+pub use crate::config::{Config, ConfigError};
+pub use crate::core::{Core, CoreOptions, DEFAULT_TENANT, Provider, Settings, Timeouts};
+pub use crate::host::{
+    Clock, Entropy, Health, Host, PasswordHasher, RemoteAddress, Spawner, Task, Upstream, UpstreamError, UpstreamReply,
+};
 pub use crate::http::router;
 pub use crate::pipeline::{Admitted, Authenticated, Inspected, Recorded};
 pub use crate::record::ProviderCall;

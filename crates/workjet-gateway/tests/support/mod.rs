@@ -1,0 +1,224 @@
+//! A gateway in memory, with tokio's paused clock: waiting costs no time, and everything is in the same order in every
+//! run.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::body::Body;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use http::{Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use workjet_audit::{Entry, Kind};
+use workjet_auth::{Operator, User};
+use workjet_gateway::memory::MemoryHost;
+use workjet_gateway::{Clock, Config, Core, CoreOptions, Settings, Spawner, Task};
+use workjet_tenant::{Role, TenantId};
+
+/// Tokio's clock, which tests pause.
+#[derive(Debug)]
+pub struct TestClock(tokio::time::Instant);
+
+#[async_trait]
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let begin: Timestamp = "2026-11-23T09:30:00Z".parse().expect("a timestamp");
+        begin + self.0.elapsed()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+#[derive(Debug)]
+pub struct Tokio;
+
+impl Spawner for Tokio {
+    fn spawn(&self, task: Task) {
+        tokio::spawn(task);
+    }
+}
+
+/// A gateway with one tenant, one member, and the member's key.
+pub struct Gateway {
+    pub router: axum::Router,
+    pub memory: MemoryHost,
+    pub tenant: TenantId,
+    pub user: User,
+    pub key: String,
+}
+
+/// What came back, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
+    }
+
+    /// The error's code, in either dialect.
+    pub fn code(&self) -> String {
+        let error = &self.json()["error"];
+        let code = if error["code"].is_string() { &error["code"] } else { &error["type"] };
+        code.as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// Settings out of a configuration; every provider has the key `provider-key`.
+pub fn settings(toml: &str) -> Settings {
+    let config = Config::from_toml(toml, "test.toml").expect("a good configuration");
+    Settings::from_config(&config, |_| Some("provider-key".to_owned().into())).expect("good routes")
+}
+
+/// One OpenAI provider, and what `more` says.
+pub fn openai(more: &str) -> Settings {
+    settings(&format!(
+        "{more}\n[[provider]]\nname = \"openai\"\nkind = \"openai\"\nbase_url = \"https://openai.test/v1\"\n"
+    ))
+}
+
+impl Gateway {
+    pub async fn demo() -> Self {
+        Self::with(Settings::demo()).await
+    }
+
+    pub async fn with(settings: Settings) -> Self {
+        Self::with_options(CoreOptions::new(settings, [3; 32])).await
+    }
+
+    pub async fn with_options(options: CoreOptions) -> Self {
+        Self::with_core(Core::new(options)).await
+    }
+
+    pub async fn with_core(core: Core) -> Self {
+        let clock = Arc::new(TestClock(tokio::time::Instant::now()));
+        let memory = MemoryHost::new(Operator::dangerously_claim(), clock, Arc::new(Tokio));
+        let tenant = memory.tenant("default").await.expect("a tenant");
+        let user = memory.user(&tenant, "ada@example.com", Role::Member, None).await.expect("a user");
+        let key = memory.key(&user).await.expect("a key").expose().to_owned();
+        let router = workjet_gateway::router(Arc::new(core), memory.host());
+        Self { router, memory, tenant, user, key }
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&self, request: Request<Body>) -> http::Response<Body> {
+        self.router.clone().oneshot(request).await.expect("the router always answers")
+    }
+
+    /// Sends a request and reads all of the answer.
+    pub async fn ask(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.send(request).await.into_parts();
+        let body = body.collect().await.expect("bodies do not fail").to_bytes();
+        let body = String::from_utf8(body.to_vec()).expect("bodies are UTF-8");
+        // What is detached may still be at work.
+        self.rest().await;
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.ask(self.request(path, body.to_string())).await
+    }
+
+    pub async fn chat(&self, content: &str) -> Answer {
+        self.post("/v1/chat/completions", &chat(content)).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        let request = Request::get(path).header(AUTHORIZATION, format!("Bearer {}", self.key));
+        self.ask(request.body(Body::empty()).expect("a request")).await
+    }
+
+    /// A request with the member's key.
+    pub fn request(&self, path: &str, body: impl Into<Body>) -> Request<Body> {
+        self.request_as(&self.key, path, body)
+    }
+
+    pub fn request_as(&self, key: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
+        Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(AUTHORIZATION, format!("Bearer {key}"))
+            .header(CONTENT_TYPE, "application/json")
+            .body(body.into())
+            .expect("a request")
+    }
+
+    /// Lets detached work go on until it waits.
+    pub async fn rest(&self) {
+        for _ in 0..64 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The log's entries about requests.
+    pub async fn log(&self) -> Vec<Entry> {
+        let is_about_ai = |entry: &Entry| matches!(entry.kind, Kind::AiIntent | Kind::AiOutcome | Kind::AiRefused);
+        self.all_entries().await.into_iter().filter(is_about_ai).collect()
+    }
+
+    pub async fn all_entries(&self) -> Vec<Entry> {
+        self.memory.entries(&self.tenant).await.expect("a log")
+    }
+
+    /// Kinds and codes of the log's entries about requests, as `ai.outcome ok`.
+    pub async fn story(&self) -> Vec<String> {
+        let line = |entry: Entry| match entry.code {
+            Some(code) => format!("{} {code}", entry.kind),
+            None => entry.kind.to_string(),
+        };
+        self.log().await.into_iter().map(line).collect()
+    }
+}
+
+pub fn chat(content: &str) -> Value {
+    json!({ "model": "openai:gpt-test", "messages": [{ "role": "user", "content": content }] })
+}
+
+pub fn streamed(content: &str) -> Value {
+    let mut body = chat(content);
+    body["stream"] = json!(true);
+    body
+}
+
+/// A whole reply as OpenAI writes it.
+pub fn openai_reply(content: &str) -> String {
+    json!({
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-test-2026",
+        "choices": [{ "index": 0, "message": { "role": "assistant", "content": content }, "finish_reason": "stop" }],
+        "usage": { "prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15 }
+    })
+    .to_string()
+}
+
+/// A stream as OpenAI writes it, one frame a piece.
+pub fn openai_stream(deltas: &[&str]) -> Vec<String> {
+    let chunk = |choices: Value, usage: Value| {
+        let chunk = json!({
+            "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-test-2026",
+            "choices": choices, "usage": usage,
+        });
+        format!("data: {chunk}\n\n")
+    };
+    let delta = |delta: Value, finish: Value| json!([{ "index": 0, "delta": delta, "finish_reason": finish }]);
+    let mut frames = vec![chunk(delta(json!({ "role": "assistant", "content": "" }), Value::Null), Value::Null)];
+    frames.extend(deltas.iter().map(|text| chunk(delta(json!({ "content": text }), Value::Null), Value::Null)));
+    frames.push(chunk(delta(json!({}), json!("stop")), Value::Null));
+    let usage = json!({ "prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15 });
+    frames.push(chunk(json!([]), usage));
+    frames.push("data: [DONE]\n\n".to_owned());
+    frames
+}

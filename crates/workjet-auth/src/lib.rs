@@ -7,9 +7,9 @@
 //! ```
 //! use workjet_auth::{ApiKey, Role, StoredKey};
 //! # use workjet_auth::jiff::Timestamp;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let entropy = [7; 32];
 //! # let now = Timestamp::UNIX_EPOCH;
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // Issue: show `key.expose()` to its owner once, store only the hash.
 //! let key = ApiKey::generate("live", &"k3y1d0000".parse()?, entropy);
 //! let row = StoredKey {

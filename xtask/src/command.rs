@@ -89,15 +89,16 @@ pub(crate) fn output(command: &mut Command) -> Option<String> {
 
 fn show(command: &Command) -> String {
     let program = Path::new(command.get_program());
-    let name = program
+    let mut shown = program
         .file_name()
         .unwrap_or(program.as_os_str())
-        .to_string_lossy();
-    let arguments = command
-        .get_args()
-        .map(|argument| argument.to_string_lossy().into_owned());
-    std::iter::once(name.into_owned())
-        .chain(arguments)
-        .collect::<Vec<_>>()
-        .join(" ")
+        .to_string_lossy()
+        .into_owned();
+    for argument in command.get_args() {
+        let argument = argument.to_string_lossy();
+        shown.push(' ');
+        // A script among the arguments is too long to show.
+        shown.push_str(if argument.contains('\n') { "…" } else { &argument });
+    }
+    shown
 }

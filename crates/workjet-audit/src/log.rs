@@ -37,11 +37,10 @@ const MAX_READ: usize = 1024;
 /// ```
 /// # futures_executor::block_on(async {
 /// use workjet_audit::{AuditSink, Entry, Kind, Log, MemoryLogStore};
-/// use workjet_tenant::{Actor, Role, Scope};
+/// use workjet_auth::Operator;
 ///
-/// // Scopes come from `workjet-auth`; this is how it makes them.
 /// let tenant: workjet_tenant::TenantId = "acme".parse()?;
-/// let scope = Scope::dangerously_assume(tenant.clone(), Actor::Operator, Role::Owner);
+/// let scope = Operator::dangerously_claim().scope(&tenant);
 /// let now = "2026-11-23T09:30:00Z".parse()?;
 ///
 /// let log = Log::new(MemoryLogStore::new());

@@ -19,6 +19,8 @@
 //! What no suite can see: whether a store is durable, and whether it is slow.
 
 mod api_keys;
+mod audit_sink;
+mod log_store;
 mod outbox;
 mod rates;
 mod secrets;
@@ -28,6 +30,8 @@ mod tenants;
 mod users;
 
 pub use api_keys::api_key_store;
+pub use audit_sink::audit_sink;
+pub use log_store::log_store;
 pub use outbox::outbox;
 pub use rates::rate_store;
 pub use secrets::secret_store;

@@ -1,3 +1,5 @@
-//! The binary `workjet`.
+//! The binary `workjet`. Everything it does is in the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    workjet_server::cli::main()
+}

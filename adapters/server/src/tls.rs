@@ -42,7 +42,10 @@ impl Certificate {
     pub fn self_signed(folder: &Path, names: &[String], now: Timestamp) -> Result<Self, TlsError> {
         let ca = LocalCa::open(folder, names)?;
         let pair = ca.certificate(now)?;
-        Ok(Self { current: RwLock::new(Arc::new(pair)), origin: Origin::LocalCa(ca) })
+        Ok(Self {
+            current: RwLock::new(Arc::new(pair)),
+            origin: Origin::LocalCa(ca),
+        })
     }
 
     /// A certificate chain and its key, in PEM files.
@@ -51,8 +54,14 @@ impl Certificate {
     /// In words: a file cannot be read or holds no certificate or key, or the two do not belong together.
     pub fn from_files(cert: &Path, key: &Path) -> Result<Self, TlsError> {
         let pair = read_pair(cert, key)?;
-        let origin = Origin::Files { cert: cert.to_owned(), key: key.to_owned() };
-        Ok(Self { current: RwLock::new(Arc::new(pair)), origin })
+        let origin = Origin::Files {
+            cert: cert.to_owned(),
+            key: key.to_owned(),
+        };
+        Ok(Self {
+            current: RwLock::new(Arc::new(pair)),
+            origin,
+        })
     }
 
     /// Looks for a newer certificate, renewing the local one if it is about to expire. True if it changed.
@@ -75,7 +84,10 @@ impl Certificate {
     /// renewed, so its pin stays.
     pub fn pin(&self) -> String {
         let current = self.current();
-        let spki = current.key.public_key().expect("ring's signing keys know their public half");
+        let spki = current
+            .key
+            .public_key()
+            .expect("ring's signing keys know their public half");
         format!("sha256/{}", BASE64.encode(Sha256::digest(&spki)))
     }
 
@@ -99,7 +111,10 @@ impl Certificate {
     }
 
     fn current(&self) -> Arc<CertifiedKey> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -111,7 +126,9 @@ impl ResolvesServerCert for Certificate {
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Certificate").field("pin", &self.pin()).finish_non_exhaustive()
+        f.debug_struct("Certificate")
+            .field("pin", &self.pin())
+            .finish_non_exhaustive()
     }
 }
 
@@ -128,13 +145,15 @@ fn read_pair(cert: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
 
 /// Parses a chain and a key in PEM; fails if they do not belong together.
 fn pair(chain: &[u8], key: &[u8]) -> Result<CertifiedKey, String> {
-    let chain: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain)
+        .collect::<Result<_, _>>()
+        .map_err(|error| error.to_string())?;
     if chain.is_empty() {
         return Err("no certificate in the file".into());
     }
     // Its error could quote the file, and the file is a secret.
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| "no private key in PEM in the file".to_owned())?;
+    let key =
+        PrivateKeyDer::from_pem_slice(key).map_err(|_| "no private key in PEM in the file".to_owned())?;
     CertifiedKey::from_der(chain, key, &provider()).map_err(|error| error.to_string())
 }
 

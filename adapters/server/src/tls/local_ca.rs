@@ -44,7 +44,9 @@ pub struct LocalCa {
 
 impl std::fmt::Debug for LocalCa {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LocalCa").field("names", &self.names).finish_non_exhaustive()
+        f.debug_struct("LocalCa")
+            .field("names", &self.names)
+            .finish_non_exhaustive()
     }
 }
 
@@ -85,31 +87,43 @@ impl LocalCa {
         if !stored_ca.is_some_and(|ca| self.serves(&ca, leaf.as_bytes(), now)) {
             let ca = self.make_ca()?;
             if !self.serves(ca.as_bytes(), leaf.as_bytes(), now) {
-                return Err(TlsError(format!("no certificate can be made for {:?}", self.names)));
+                return Err(TlsError(format!(
+                    "no certificate can be made for {:?}",
+                    self.names
+                )));
             }
             private_file::write(&ca_file, ca.as_bytes()).map_err(|error| TlsError::file(&ca_file, error))?;
         }
-        private_file::write(&leaf_file, leaf.as_bytes()).map_err(|error| TlsError::file(&leaf_file, error))?;
+        private_file::write(&leaf_file, leaf.as_bytes())
+            .map_err(|error| TlsError::file(&leaf_file, error))?;
         self.pair(leaf.as_bytes())
     }
 
     /// Whether a client that trusts `ca` takes `leaf` for each of our names, now and until the next renewal.
     fn serves(&self, ca: &[u8], leaf: &[u8], now: Timestamp) -> bool {
         let mut roots = RootCertStore::empty();
-        let (Ok(ca), Ok(leaf)) = (CertificateDer::from_pem_slice(ca), CertificateDer::from_pem_slice(leaf)) else {
+        let (Ok(ca), Ok(leaf)) = (
+            CertificateDer::from_pem_slice(ca),
+            CertificateDer::from_pem_slice(leaf),
+        ) else {
             return false;
         };
         if roots.add(ca).is_err() {
             return false;
         }
-        let Ok(verifier) = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build() else {
+        let Ok(verifier) = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build()
+        else {
             return false;
         };
         let now = Duration::from_secs(u64::try_from(now.as_second()).unwrap_or(0));
         self.names.iter().all(|name| {
-            let Ok(name) = ServerName::try_from(name.as_str()) else { return false };
+            let Ok(name) = ServerName::try_from(name.as_str()) else {
+                return false;
+            };
             [now, now + RENEW_BEFORE].into_iter().all(|at| {
-                verifier.verify_server_cert(&leaf, &[], &name, &[], UnixTime::since_unix_epoch(at)).is_ok()
+                verifier
+                    .verify_server_cert(&leaf, &[], &name, &[], UnixTime::since_unix_epoch(at))
+                    .is_ok()
             })
         }) && self.pair_der(leaf).is_ok()
     }
@@ -128,9 +142,14 @@ impl LocalCa {
     fn ca_params(&self) -> CertificateParams {
         let id = Sha256::digest(self.ca_key.subject_public_key_info());
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::OrganizationName, "Workjet");
+        params
+            .distinguished_name
+            .push(DnType::OrganizationName, "Workjet");
         // Told apart by key, or a client that trusts two gateways could try the wrong one of two namesakes.
-        let name = format!("Workjet local CA {:02x}{:02x}{:02x}{:02x}", id[0], id[1], id[2], id[3]);
+        let name = format!(
+            "Workjet local CA {:02x}{:02x}{:02x}{:02x}",
+            id[0], id[1], id[2], id[3]
+        );
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -161,7 +180,9 @@ impl LocalCa {
     fn make_leaf(&self, now: Timestamp) -> Result<String, TlsError> {
         let names: Vec<String> = self.names.iter().cloned().collect();
         let mut params = CertificateParams::new(names).map_err(made)?;
-        params.distinguished_name.push(DnType::CommonName, "Workjet gateway");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Workjet gateway");
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
@@ -170,7 +191,10 @@ impl LocalCa {
         params.not_before = whole_seconds(now - SignedDuration::from_hours(24));
         params.not_after = whole_seconds(now + SignedDuration::from_hours(24 * LEAF_DAYS));
         let issuer = Issuer::new(self.ca_params(), &self.ca_key);
-        params.signed_by(&self.leaf_key, &issuer).map(|leaf| leaf.pem()).map_err(made)
+        params
+            .signed_by(&self.leaf_key, &issuer)
+            .map(|leaf| leaf.pem())
+            .map_err(made)
     }
 }
 
@@ -195,7 +219,9 @@ fn key(path: &Path) -> Result<KeyPair, TlsError> {
         Some(pem) => std::str::from_utf8(&pem)
             .ok()
             .and_then(|pem| KeyPair::from_pem(pem).ok())
-            .ok_or_else(|| file(&"no private key in PEM in the file: restore it, or remove it and every client's pin")),
+            .ok_or_else(|| {
+                file(&"no private key in PEM in the file: restore it, or remove it and every client's pin")
+            }),
         None => {
             let key = KeyPair::generate().map_err(made)?;
             private_file::write(path, key.serialize_pem().as_bytes()).map_err(|error| file(&error))?;

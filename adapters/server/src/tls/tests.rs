@@ -33,7 +33,10 @@ fn renewal_changes_the_certificate_and_keeps_pin_and_ca() {
     let certificate = Certificate::self_signed(dir.path(), &[], now()).expect("a certificate");
     let (pin, old_ca) = (certificate.pin(), ca(dir.path()));
     assert!(!certificate.refresh(later(50)).expect("nothing to do"));
-    assert!(certificate.refresh(later(70)).expect("a renewal"), "it is due 30 days before the end");
+    assert!(
+        certificate.refresh(later(70)).expect("a renewal"),
+        "it is due 30 days before the end"
+    );
     assert_eq!(certificate.pin(), pin);
     assert_eq!(ca(dir.path()), old_ca);
 }
@@ -45,7 +48,11 @@ fn a_new_name_makes_a_new_ca_but_keeps_the_pin() {
     let old_ca = ca(dir.path());
     let names = ["gateway.example".to_owned(), "192.0.2.7".to_owned()];
     let after = Certificate::self_signed(dir.path(), &names, now()).expect("a certificate");
-    assert_ne!(ca(dir.path()), old_ca, "the old one may not vouch for the new name");
+    assert_ne!(
+        ca(dir.path()),
+        old_ca,
+        "the old one may not vouch for the new name"
+    );
     assert_eq!(before.pin(), after.pin());
 }
 
@@ -58,7 +65,9 @@ fn the_ca_cannot_vouch_for_other_names() {
     Certificate::self_signed(theirs.path(), &["bank.example".to_owned()], now()).expect("a certificate");
 
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(&ca(ours.path())).expect("PEM")).expect("a CA");
+    roots
+        .add(CertificateDer::from_pem_slice(&ca(ours.path())).expect("PEM"))
+        .expect("a CA");
     let verifier = rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
         .build()
         .expect("a verifier");
@@ -79,7 +88,10 @@ fn private_keys_are_for_their_owner_alone() {
     let dir = folder();
     Certificate::self_signed(dir.path(), &[], now()).expect("a certificate");
     for name in ["ca.key", "server.key"] {
-        let mode = fs::metadata(dir.path().join(name)).expect("a key").permissions().mode();
+        let mode = fs::metadata(dir.path().join(name))
+            .expect("a key")
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
 }
@@ -100,7 +112,10 @@ fn files_are_reloaded_and_a_bad_pair_leaves_the_last_good_one() {
     let first = certificate.pin();
 
     copy(&two, "server.pem");
-    assert!(certificate.refresh(now()).is_err(), "a certificate without its key");
+    assert!(
+        certificate.refresh(now()).is_err(),
+        "a certificate without its key"
+    );
     assert_eq!(certificate.pin(), first);
 
     copy(&two, "server.key");

@@ -1,0 +1,176 @@
+//! Accepts connections and hands their requests to the router, until told to stop.
+//!
+//! Stopping is graceful: no new connection is taken, no new request is read, and what is being answered is answered to
+//! its end, within [`GRACE`].
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::MatchedPath;
+use axum::middleware::Next;
+use axum::{BoxError, Router};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+use workjet_gateway::RemoteAddress;
+
+/// How long a shutdown waits for replies that are on their way.
+pub(crate) const GRACE: Duration = Duration::from_secs(30);
+
+/// A client that has not agreed on TLS by then, or not sent its headers, is none.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+const HEADERS: Duration = Duration::from_secs(15);
+
+/// More than any client of an AI API sends.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+const MAX_HEADERS: usize = 100;
+const MAX_STREAMS_PER_CONNECTION: u32 = 250;
+
+/// Finds out, within two of these, that a client's machine is gone.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// A bound socket and how to speak on it.
+pub(crate) struct Listener {
+    pub(crate) socket: TcpListener,
+    /// None is plain HTTP, which the configuration allows on loopback addresses alone.
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(crate) max_connections: usize,
+}
+
+impl Listener {
+    /// Serves `router` until `shutdown` completes and the replies on their way are out.
+    pub(crate) async fn serve(self, router: Router, shutdown: impl Future<Output = ()>) {
+        let acceptor = self.tls.map(TlsAcceptor::from);
+        let connections = Arc::new(Semaphore::new(self.max_connections.min(Semaphore::MAX_PERMITS)));
+        let graceful = GracefulShutdown::new();
+        tokio::pin!(shutdown);
+
+        loop {
+            // Beyond the limit, clients wait in the system's queue.
+            let permit = tokio::select! {
+                permit = connections.clone().acquire_owned() => permit.expect("the semaphore is never closed"),
+                () = &mut shutdown => break,
+            };
+            let (stream, remote) = tokio::select! {
+                accepted = self.socket.accept() => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        pause_after(&error).await;
+                        continue;
+                    }
+                },
+                () = &mut shutdown => break,
+            };
+            let (router, acceptor, watcher) = (router.clone(), acceptor.clone(), graceful.watcher());
+            tokio::spawn(async move {
+                let _permit = permit;
+                if let Err(error) = connection(stream, remote, router, acceptor, watcher).await {
+                    tracing::debug!(%error, "connection ended");
+                }
+            });
+        }
+        // Whoever connects from here on is refused by the system, not left waiting.
+        drop(self.socket);
+        if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
+            tracing::warn!(
+                "some replies were still on their way after {} s and are cut off",
+                GRACE.as_secs()
+            );
+        }
+    }
+}
+
+/// One connection, from its handshake to its end.
+async fn connection(
+    stream: TcpStream,
+    remote: SocketAddr,
+    router: Router,
+    acceptor: Option<TlsAcceptor>,
+    watcher: Watcher,
+) -> Result<(), BoxError> {
+    // Or the first token of a stream waits for a delayed acknowledgement.
+    stream.set_nodelay(true)?;
+    match acceptor {
+        Some(acceptor) => {
+            let stream = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await??;
+            speak(stream, remote, router, watcher).await
+        }
+        None => speak(stream, remote, router, watcher).await,
+    }
+}
+
+async fn speak<S>(stream: S, remote: SocketAddr, router: Router, watcher: Watcher) -> Result<(), BoxError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEADER_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
+        .max_header_list_size(MAX_HEADER_BYTES as u32)
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .keep_alive_timeout(KEEP_ALIVE);
+
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(RemoteAddress(remote.ip()));
+        router.clone().oneshot(request.map(Body::new))
+    });
+    let connection = builder
+        .serve_connection(TokioIo::new(stream), service)
+        .into_owned();
+    watcher.watch(connection).await
+}
+
+/// One line for each request: which route, how it ended, how long its head took. Never the path itself, into which a
+/// caller can put anything.
+pub(crate) async fn log_request(request: Request<Body>, next: Next) -> Response<Body> {
+    let began = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let response = next.run(request).await;
+    let id = response
+        .headers()
+        .get("x-workjet-request-id")
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or("-");
+    tracing::info!(
+        request = id,
+        %method,
+        route = route.as_ref().map_or("-", MatchedPath::as_str),
+        status = response.status().as_u16(),
+        latency_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "request"
+    );
+    response
+}
+
+/// Most errors of `accept` concern one connection that is gone already. Running out of file descriptors does not, and
+/// would come back at once.
+async fn pause_after(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    ) {
+        tracing::warn!(%error, "cannot accept connections: is the limit on open files high enough?");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}

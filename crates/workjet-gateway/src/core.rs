@@ -11,7 +11,7 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::SecretString;
 use sha2::Sha256;
-use workjet_dlp::{Engine, Policy};
+use workjet_dlp::{Action, Detector, Engine, Policy};
 use workjet_router::{Breakers, Outbound, Prices, Resolved, RouteError, Routes, Target};
 use workjet_tenant::{Quota, TenantId};
 
@@ -99,8 +99,8 @@ impl Settings {
         let aliases = config.aliases.iter().map(|(name, target)| (name.as_str(), target.as_str()));
         Ok(Self {
             engine: config.dlp.engine.clone(),
-            request: config.dlp.request.clone(),
-            response: config.dlp.response.clone(),
+            request: in_full(&config.dlp.engine, &config.dlp.request),
+            response: in_full(&config.dlp.engine, &config.dlp.response),
             unscannable: config.dlp.unscannable,
             providers: config.providers.iter().map(provider).collect(),
             routes: Routes::new(names, tiers, aliases)?,
@@ -136,6 +136,13 @@ impl Settings {
             _ => None,
         }
     }
+}
+
+/// The same policy, with every detector of `engine` named and nothing said of others, so that a policy which turns all of
+/// them off is known to change nothing.
+fn in_full(engine: &Engine, policy: &Policy) -> Policy {
+    let name = |full: Policy, detector: &Detector| full.with(detector.as_str(), policy.action(detector));
+    engine.detectors().fold(Policy::all(Action::Off), name)
 }
 
 /// The dialect that is spoken to a kind of provider. The demo imitates OpenAI.

@@ -50,11 +50,13 @@ const fn finish_reason(stop: StopReason) -> &'static str {
     }
 }
 
-/// What a `finish_reason` means. Some servers say `stop` after tool calls, so that what was said decides.
-fn stop_reason(finish_reason: &str, called_tools: bool) -> StopReason {
+/// What a `finish_reason` means. It is `stop` after a refusal, and with some servers after tool calls, so that what was
+/// said decides.
+fn stop_reason(finish_reason: &str, called_tools: bool, refused: bool) -> StopReason {
     match finish_reason {
         "length" => StopReason::Length,
         "content_filter" => StopReason::Refusal,
+        _ if refused => StopReason::Refusal,
         _ if called_tools => StopReason::ToolUse,
         "tool_calls" | "function_call" => StopReason::ToolUse,
         _ => StopReason::End,

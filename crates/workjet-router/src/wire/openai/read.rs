@@ -299,7 +299,7 @@ fn messages<'v>(
                     id: message.need_text("tool_call_id")?,
                     parts: content(&message, notes)?,
                     is_error: false,
-                    at: at.to_string(),
+                    at: at.key("tool_call_id").to_string(),
                 };
                 request.messages.push(Message {
                     role: Role::User,

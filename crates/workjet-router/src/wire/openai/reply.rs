@@ -67,9 +67,8 @@ pub(crate) fn read_reply(body: &Value) -> Result<Reply, ReplyError> {
     if let Some(text) = text("content") {
         said.push(Said::Text(text.to_owned()));
     }
-    if let Some(text) = text("refusal") {
-        said.push(Said::Refusal(text.to_owned()));
-    }
+    let refusal = text("refusal");
+    said.extend(refusal.map(|text| Said::Refusal(text.to_owned())));
     let calls = message
         .get("tool_calls")
         .and_then(Value::as_array)
@@ -86,6 +85,7 @@ pub(crate) fn read_reply(body: &Value) -> Result<Reply, ReplyError> {
     let stop = stop_reason(
         choice["finish_reason"].as_str().unwrap_or_default(),
         !calls.is_empty(),
+        refusal.is_some(),
     );
     Ok(Reply {
         id: owned(&body["id"]),

@@ -71,6 +71,7 @@ fn chunk(data: &str, seen: &mut Seen) -> Result<Option<Map<String, Value>>, Stre
 pub(crate) struct StreamReader {
     started: bool,
     stopped: bool,
+    refused: bool,
     calls: Vec<Call>,
 }
 
@@ -117,7 +118,9 @@ impl StreamReader {
                 .map(Event::Thinking),
         );
         out.extend(text("content").map(Event::Text));
-        out.extend(text("refusal").map(Event::Refusal));
+        let refusal = text("refusal");
+        self.refused |= refusal.is_some();
+        out.extend(refusal.map(Event::Refusal));
         for fragment in delta["tool_calls"]
             .as_array()
             .map(Vec::as_slice)
@@ -127,7 +130,7 @@ impl StreamReader {
         }
         if let Some(reason) = choice["finish_reason"].as_str().filter(|_| !self.stopped) {
             self.stopped = true;
-            let reason = stop_reason(reason, !self.calls.is_empty());
+            let reason = stop_reason(reason, !self.calls.is_empty(), self.refused);
             out.push(Event::Stop {
                 reason,
                 sequence: None,

@@ -1,0 +1,13 @@
+//! The dialects, tested from outside through what providers send and clients write (`testdata/`).
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod assemble;
+mod channels;
+mod demo;
+mod fixtures;
+mod known_errors;
+mod refusals;
+mod replies;
+mod requests;
+mod sse;
+mod streams;

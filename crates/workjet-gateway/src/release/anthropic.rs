@@ -41,7 +41,7 @@ impl Stream {
                 // The signature ends what it signs, and clients read it so.
                 let thinking = [Way::Key("thinking".into())];
                 channels.close_one(block, &thinking, gate, step, |tail, step| {
-                    self.emit_tail(block, tail, step)
+                    self.emit_tail(block, tail, step);
                 })?;
             }
             Some("content_block_stop") => self.close(block, gate, channels, step)?,

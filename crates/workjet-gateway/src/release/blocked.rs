@@ -7,9 +7,10 @@ use workjet_dlp::Finding;
 /// The reply must not go on. What was released before stands; nothing may follow but an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocked {
-    pub(super) cause: Cause,
-    pub(super) finding: Option<Finding>,
-    pub(super) path: Option<String>,
+    cause: Cause,
+    // Boxed, so that a result with it stays small.
+    finding: Option<Box<Finding>>,
+    path: Option<String>,
 }
 
 /// What stopped a reply.
@@ -37,22 +38,20 @@ impl Blocked {
 
     /// The finding, if there was one.
     #[must_use]
-    pub const fn finding(&self) -> Option<&Finding> {
-        self.finding.as_ref()
+    pub fn finding(&self) -> Option<&Finding> {
+        self.finding.as_deref()
     }
 
     /// Where: a place such as `choices[0].message.content`, with `*` for keys that the dialect does not know.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
-        self.path
-            .as_deref()
-            .or_else(|| self.finding.as_ref().and_then(Finding::path))
+        self.path.as_deref().or_else(|| self.finding()?.path())
     }
 
     pub(super) fn by(cause: Cause, finding: Finding) -> Self {
         Self {
             cause,
-            finding: Some(finding),
+            finding: Some(Box::new(finding)),
             path: None,
         }
     }

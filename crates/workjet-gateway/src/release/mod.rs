@@ -175,7 +175,7 @@ impl ReplyScanner {
     /// # Errors
     /// [`Blocked`] if the reply must not reach the client; `findings` and `unscannable` of the reply are in the
     /// [`Step`] beside it.
-    pub fn release_reply(self, mut reply: Value) -> Result<Released, (Blocked, Step)> {
+    pub fn release_reply(self, mut reply: Value) -> Result<Released, (Blocked, Box<Step>)> {
         let mut step = Step::default();
         if self.gate.can_intervene {
             openai::strip_logprobs(self.inbound, &mut reply);
@@ -189,7 +189,7 @@ impl ReplyScanner {
                 findings: step.findings,
                 unscannable: step.unscannable,
             }),
-            Err(blocked) => Err((blocked, step)),
+            Err(blocked) => Err((blocked, Box::new(step))),
         }
     }
 

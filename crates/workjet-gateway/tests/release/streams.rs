@@ -1,10 +1,6 @@
 //! Streamed and whole replies on their way to the client, as the client sees them.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod release_client;
-
-use release_client::{block, chunk, event, finish, message_end, pass, pass_through};
+use crate::client::{Received, block, chunk, event, finish, message_end, pass, pass_through};
 use serde_json::{Value, json};
 use workjet_dlp::{Action, Engine, Policy};
 use workjet_gateway::release::{Cause, Limits, ReplyScanner, Unscannable};
@@ -21,11 +17,11 @@ fn block_cards() -> Policy {
     Policy::redact_all().with("credit_card", Action::Block)
 }
 
-fn openai(policy: &Policy, frames: Vec<Frame>) -> release_client::Received {
+fn openai(policy: &Policy, frames: Vec<Frame>) -> Received {
     pass(Inbound::OpenAiChat, policy, Unscannable::Block, frames)
 }
 
-fn anthropic(policy: &Policy, frames: Vec<Frame>) -> release_client::Received {
+fn anthropic(policy: &Policy, frames: Vec<Frame>) -> Received {
     pass(Inbound::AnthropicMessages, policy, Unscannable::Block, frames)
 }
 
@@ -89,7 +85,7 @@ fn held_tail_leaves_before_the_finish_reason() {
     let received = openai(
         &redact(),
         vec![
-            chunk(0, json!({ "content": "call 4111 1111" })),
+            chunk(0, json!({ "content": "my code is 4111 1111" })),
             finish(0, "stop"),
             Frame::done(),
         ],
@@ -209,7 +205,7 @@ fn block_in_one_frame_lets_the_text_before_it_out() {
     );
 }
 
-fn call(policy: &Policy, fragments: &[&str]) -> release_client::Received {
+fn call(policy: &Policy, fragments: &[&str]) -> Received {
     let start = json!({ "tool_calls": [{
         "index": 0, "id": "call_1", "type": "function", "function": { "name": "pay", "arguments": "" },
     }] });

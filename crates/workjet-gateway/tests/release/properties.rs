@@ -1,13 +1,9 @@
 //! However a reply is cut into frames, the client ends up with what scanning the whole would have given.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-mod release_client;
-
 use std::collections::BTreeMap;
 
+use crate::client::{Received, block, chunk, event, finish, message_end, pass};
 use proptest::prelude::*;
-use release_client::{Received, block, chunk, event, finish, message_end, pass};
 use serde_json::{Value, json};
 use workjet_dlp::{Action, Engine, Policy};
 use workjet_gateway::release::Unscannable;
@@ -136,7 +132,7 @@ fn openai_call(arguments: &str, cuts: &[usize]) -> Vec<Frame> {
 
 fn anthropic_stream(texts: [&str; 2], arguments: &str, cuts: &[usize]) -> Vec<Frame> {
     let pieces = |text: &str| cut(text, cuts);
-    fn grow<'a>(pieces: &'a [String]) -> Vec<&'a str> {
+    fn grow(pieces: &[String]) -> Vec<&str> {
         pieces.iter().map(String::as_str).collect()
     }
     let (first, call, second) = (pieces(texts[0]), pieces(arguments), pieces(texts[1]));

@@ -9,20 +9,25 @@ use workjet_router::{Data, Frame, Inbound};
 
 /// Everything that left, in one go.
 #[derive(Debug, Default)]
-pub struct Received {
-    pub frames: Vec<Frame>,
-    pub step: Step,
+pub(crate) struct Received {
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) step: Step,
 }
 
 /// Sends `frames` through a scanner with the standard engine.
-pub fn pass(inbound: Inbound, policy: &Policy, unscannable: Unscannable, frames: Vec<Frame>) -> Received {
+pub(crate) fn pass(
+    inbound: Inbound,
+    policy: &Policy,
+    unscannable: Unscannable,
+    frames: Vec<Frame>,
+) -> Received {
     pass_through(
         ReplyScanner::new(inbound, &Engine::standard(), policy, unscannable),
         frames,
     )
 }
 
-pub fn pass_through(mut scanner: ReplyScanner, frames: Vec<Frame>) -> Received {
+pub(crate) fn pass_through(mut scanner: ReplyScanner, frames: Vec<Frame>) -> Received {
     let mut received = Received::default();
     for frame in frames {
         received.take(scanner.push(frame));
@@ -44,7 +49,7 @@ impl Received {
     }
 
     /// The events as JSON, without OpenAI's terminator.
-    pub fn events(&self) -> Vec<&Value> {
+    pub(crate) fn events(&self) -> Vec<&Value> {
         let events = self.frames.iter().filter_map(|frame| match &frame.data {
             Data::Json(value) => Some(value),
             Data::Done => None,
@@ -53,14 +58,14 @@ impl Received {
     }
 
     /// All bytes that were sent.
-    pub fn bytes(&self) -> String {
+    pub(crate) fn bytes(&self) -> String {
         let mut bytes = Vec::new();
         self.frames.iter().for_each(|frame| frame.encode(&mut bytes));
         String::from_utf8(bytes).expect("frames are UTF-8")
     }
 
     /// The strings of an OpenAI reply, joined: `0.content`, `1.tool_calls.0.arguments`, …
-    pub fn openai(&self) -> BTreeMap<String, String> {
+    pub(crate) fn openai(&self) -> BTreeMap<String, String> {
         let mut joined = BTreeMap::<String, String>::new();
         let mut join = |key: String, value: &Value| {
             if let Some(text) = value.as_str() {
@@ -122,7 +127,7 @@ impl Received {
     /// The strings of an Anthropic reply, joined: `0.thinking`, `1.text`, `2.partial_json`, …
     ///
     /// Panics where an SDK would: deltas need a block that has started and not stopped.
-    pub fn anthropic(&self) -> BTreeMap<String, String> {
+    pub(crate) fn anthropic(&self) -> BTreeMap<String, String> {
         let mut joined = BTreeMap::<String, String>::new();
         let mut open = Vec::new();
         for event in self.events() {
@@ -163,7 +168,7 @@ impl Received {
 }
 
 /// A chunk of OpenAI's dialect.
-pub fn chunk(choice: u64, delta: Value) -> Frame {
+pub(crate) fn chunk(choice: u64, delta: Value) -> Frame {
     Frame::json(json!({
         "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m",
         "choices": [{ "index": choice, "delta": delta, "finish_reason": null }],
@@ -171,7 +176,7 @@ pub fn chunk(choice: u64, delta: Value) -> Frame {
 }
 
 /// The chunk that ends a choice.
-pub fn finish(choice: u64, reason: &str) -> Frame {
+pub(crate) fn finish(choice: u64, reason: &str) -> Frame {
     Frame::json(json!({
         "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m",
         "choices": [{ "index": choice, "delta": {}, "finish_reason": reason }],
@@ -179,13 +184,13 @@ pub fn finish(choice: u64, reason: &str) -> Frame {
 }
 
 /// An event of Anthropic's dialect, named after its type.
-pub fn event(value: Value) -> Frame {
+pub(crate) fn event(value: Value) -> Frame {
     let name = value["type"].as_str().expect("events have a type").to_owned();
     Frame::named(name, value)
 }
 
 /// A whole block of Anthropic's dialect that grows by `deltas`.
-pub fn block(index: u64, start: Value, kind: &str, key: &str, deltas: &[&str]) -> Vec<Frame> {
+pub(crate) fn block(index: u64, start: Value, kind: &str, key: &str, deltas: &[&str]) -> Vec<Frame> {
     let mut frames = vec![event(
         json!({ "type": "content_block_start", "index": index, "content_block": start }),
     )];
@@ -199,7 +204,7 @@ pub fn block(index: u64, start: Value, kind: &str, key: &str, deltas: &[&str]) -
 }
 
 /// The end of an Anthropic stream.
-pub fn message_end() -> Vec<Frame> {
+pub(crate) fn message_end() -> Vec<Frame> {
     vec![
         event(
             json!({ "type": "message_delta", "delta": { "stop_reason": "end_turn" }, "usage": { "output_tokens": 5 } }),

@@ -200,7 +200,10 @@ impl Files {
     fn swap_head(&mut self, expected: Option<&[u8]>, new: &[u8], durability: Durability) -> io::Result<bool> {
         let path = self.folder.join(HEAD);
         if self.head.is_none() && expected.is_some() {
-            self.head = Some(OpenOptions::new().read(true).write(true).open(&path)?);
+            match OpenOptions::new().read(true).write(true).open(&path) {
+                Err(error) if is_absent(&error) => return Ok(false),
+                file => self.head = Some(file?),
+            }
         }
         let Some((file, expected)) = self.head.as_mut().zip(expected) else {
             if read(&path)?.is_some() {

@@ -40,7 +40,12 @@ impl Words {
     const REACH: usize = 64;
 
     pub(crate) fn before(behind: &[u8]) -> Self {
-        let cut = behind.len().saturating_sub(Self::REACH);
+        Self::within(behind, Self::REACH)
+    }
+
+    /// The words in the last `reach` bytes, at most [`REACH`](Self::REACH).
+    pub(crate) fn within(behind: &[u8], reach: usize) -> Self {
+        let cut = behind.len().saturating_sub(reach.min(Self::REACH));
         // A word that is cut off is not that word.
         let within_word = cut > 0 && behind[cut - 1].is_ascii_alphabetic();
         let start = if within_word {
@@ -75,6 +80,11 @@ impl Words {
             self.text[self.len] = byte;
             self.len += 1;
         }
+    }
+
+    /// Whether one of them stands last.
+    pub(crate) fn end_with(&self, spaced: &[&str]) -> bool {
+        spaced.iter().any(|word| self.text[..self.len].ends_with(word.as_bytes()))
     }
 
     /// Whether one of the words or phrases stands there. Each is given with a space before and after it.

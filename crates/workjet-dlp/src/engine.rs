@@ -90,6 +90,11 @@ impl Engine {
         self.inner.detectors.iter()
     }
 
+    /// The rules in their order of precedence: whose they are and what they find. At one start, the first that matches wins.
+    pub fn rules(&self) -> impl Iterator<Item = (&Detector, &str)> {
+        self.inner.rules.iter().map(|rule| (&rule.detector, rule.finds()))
+    }
+
     /// Searches with all detectors, from left to right. Findings do not overlap.
     pub fn find_iter<'t>(&self, text: &'t str) -> FindIter<'t> {
         self.find_iter_bytes(text.as_bytes())
@@ -174,6 +179,11 @@ impl Engine {
             actions,
             &crate::context::before_value_of(key),
         )
+    }
+
+    #[cfg(test)]
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
     }
 
     /// The most bytes that a [`Scanner`] of this engine ever holds back: 320 for the built-in detectors, more only if a

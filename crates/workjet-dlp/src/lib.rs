@@ -1,19 +1,24 @@
 //! Finds sensitive text and acts on it, in whole texts, JSON documents and streams.
 
+mod base64;
 mod checksum;
 mod context;
 mod custom;
 mod detector;
 mod engine;
+mod entropy;
 mod error;
 mod finding;
 #[cfg(feature = "json")]
 mod json;
+mod name;
 mod policy;
 mod rules;
 mod run;
 mod scanner;
 mod search;
+#[cfg(test)]
+mod exactness;
 
 pub use custom::CustomPattern;
 pub use detector::Detector;

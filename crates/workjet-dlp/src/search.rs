@@ -201,6 +201,10 @@ impl Rules {
         }
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter()
+    }
+
     pub(crate) fn get(&self, rule: usize) -> &Rule {
         &self.rules[rule]
     }
@@ -284,6 +288,13 @@ enum Placeholder {
 }
 
 impl Rule {
+    pub(crate) fn finds(&self) -> &str {
+        match &self.kind {
+            Kind::BuiltIn(rule) => rule.finds,
+            Kind::Custom(_) => "a custom pattern",
+        }
+    }
+
     fn can_start(&self, byte: u8) -> bool {
         match &self.kind {
             Kind::BuiltIn(rule) => (rule.starts)(byte),
@@ -298,7 +309,7 @@ impl Rule {
         }
     }
 
-    fn verify(&self, window: &Window<'_>, at: usize, scratch: &mut Scratch) -> Verdict {
+    pub(crate) fn verify(&self, window: &Window<'_>, at: usize, scratch: &mut Scratch) -> Verdict {
         match &self.kind {
             Kind::BuiltIn(rule) => (rule.verify)(window, at),
             Kind::Custom(custom) => custom.verify(window, at, scratch),

@@ -3,9 +3,15 @@
 use crate::Detector;
 use crate::search::{Verdict, Window};
 
+mod aws;
+mod calling_codes;
 mod card;
 mod email;
+mod named;
+mod phone;
 mod ssn;
+mod token;
+mod vendor;
 
 /// A rule that belongs to one of the six detectors.
 pub(crate) struct BuiltIn {
@@ -23,30 +29,51 @@ pub(crate) struct BuiltIn {
     pub(crate) catch_all: bool,
 }
 
-/// Specific before generic before catch-all: at one start, the first of these that matches wins.
-pub(crate) const BUILT_IN: [BuiltIn; 3] = [
-    BuiltIn {
-        detector: Detector::CREDIT_CARD,
-        finds: "payment card numbers",
-        starts: card::starts,
-        verify: card::verify,
-        longest: card::LONGEST,
-        catch_all: false,
-    },
-    BuiltIn {
-        detector: Detector::US_SSN,
-        finds: "social security and taxpayer numbers",
-        starts: ssn::starts,
-        verify: ssn::verify,
-        longest: ssn::LONGEST,
-        catch_all: false,
-    },
-    BuiltIn {
-        detector: Detector::EMAIL,
-        finds: "e-mail addresses",
-        starts: email::starts,
-        verify: email::verify,
-        longest: email::LONGEST,
-        catch_all: false,
-    },
+/// Specific before generic before catch-all: at one start, the first of these that matches wins. Custom patterns stand between
+/// the last that is no catch-all and the first that is.
+#[rustfmt::skip]
+pub(crate) static BUILT_IN: [BuiltIn; 13] = [
+    rule(Detector::API_SECRET, "private keys in PEM", token::pem_starts, token::pem, token::PEM_LONGEST),
+    rule(Detector::API_SECRET, "tokens in a vendor's format", vendor::starts, vendor::verify, vendor::LONGEST),
+    rule(Detector::API_SECRET, "JSON Web Tokens", token::jwt_starts, token::jwt, token::JWT_LONGEST),
+    rule(Detector::AWS_KEY, "access key ids", aws::id_starts, aws::key_id, aws::ID_LONGEST),
+    rule(Detector::AWS_KEY, "Bedrock API keys", aws::bedrock_starts, aws::bedrock, aws::BEDROCK_LONGEST),
+    rule(Detector::AWS_KEY, "secret access keys", aws::secret_starts, aws::secret_key, aws::SECRET_LONGEST),
+    rule(Detector::API_SECRET, "passwords in URLs", named::url_starts, named::url_password, named::URL_LONGEST),
+    rule(Detector::API_SECRET, "values of Authorization headers", named::authorization_starts, named::authorization, named::AUTHORIZATION_LONGEST),
+    rule(Detector::CREDIT_CARD, "payment card numbers", card::starts, card::verify, card::LONGEST),
+    rule(Detector::US_SSN, "social security and taxpayer numbers", ssn::starts, ssn::verify, ssn::LONGEST),
+    rule(Detector::PHONE, "telephone numbers", phone::starts, phone::verify, phone::LONGEST),
+    rule(Detector::EMAIL, "e-mail addresses", email::starts, email::verify, email::LONGEST),
+    catch_all(Detector::API_SECRET, "values of secret-sounding names", named::assigned_starts, named::assigned, named::ASSIGNED_LONGEST),
 ];
+
+const fn rule(
+    detector: Detector,
+    finds: &'static str,
+    starts: fn(u8) -> bool,
+    verify: fn(&Window<'_>, usize) -> Verdict,
+    longest: usize,
+) -> BuiltIn {
+    BuiltIn { detector, finds, starts, verify, longest, catch_all: false }
+}
+
+const fn catch_all(
+    detector: Detector,
+    finds: &'static str,
+    starts: fn(u8) -> bool,
+    verify: fn(&Window<'_>, usize) -> Verdict,
+    longest: usize,
+) -> BuiltIn {
+    BuiltIn { detector, finds, starts, verify, longest, catch_all: true }
+}
+
+/// Whether a token may begin here: no ASCII letter or digit stands before, unless it is that of an escape such as `\n` in
+/// quoted source code.
+fn is_token_start(window: &Window<'_>, at: usize) -> bool {
+    match window.byte_before(at) {
+        Some(b'n' | b't' | b'r') => window.byte_before(at - 1) == Some(b'\\'),
+        Some(byte) => !byte.is_ascii_alphanumeric(),
+        None => true,
+    }
+}

@@ -5,7 +5,7 @@
 
 use crate::context::Words;
 use crate::finding::Confidence;
-use crate::search::{Hit, Peek, Verdict, Window};
+use crate::search::{Hit, Verdict, Window};
 
 /// `AAA-GG-SSSS`.
 pub(super) const LONGEST: usize = 11;
@@ -49,15 +49,14 @@ pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
     {
         return Verdict::No;
     }
-    match window.peek(end) {
-        Peek::Unknown => return Verdict::More,
-        Peek::Char(next) if next.is_alphanumeric() || next == '_' => return Verdict::No,
+    let of_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    match window.byte(end) {
+        None if !window.last => return Verdict::More,
+        Some(next) if of_word(next) => return Verdict::No,
         _ => {}
     }
     let said = Words::before(window.behind(at)).have(SSN_WORDS);
-    let glued = window
-        .char_before(at)
-        .is_some_and(|char| char.is_alphanumeric() || char == '_');
+    let glued = before.is_some_and(of_word);
     if !said && (glued || !matches!(separator, Some(b'-' | b' '))) {
         return Verdict::No;
     }

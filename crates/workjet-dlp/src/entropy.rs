@@ -1,0 +1,74 @@
+//! Whether a value looks chosen at random or by a person.
+
+/// Shannon entropy in bits per byte.
+pub(crate) fn bits_per_byte(value: &[u8]) -> f64 {
+    let mut counts = [0_u32; 256];
+    for &byte in value {
+        counts[usize::from(byte)] += 1;
+    }
+    let total = value.len() as f64;
+    counts.iter().filter(|count| **count > 0).map(|&count| f64::from(count) / total).map(|p| -p * p.log2()).sum()
+}
+
+/// How many different bytes there are.
+pub(crate) fn distinct(value: &[u8]) -> usize {
+    let mut seen = [false; 256];
+    value.iter().filter(|byte| !std::mem::replace(&mut seen[usize::from(**byte)], true)).count()
+}
+
+/// Which kinds of ASCII characters occur.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Classes {
+    pub(crate) lower: bool,
+    pub(crate) upper: bool,
+    pub(crate) digit: bool,
+    /// Punctuation that names and numbers do not contain.
+    pub(crate) symbol: bool,
+}
+
+impl Classes {
+    pub(crate) fn of(value: &[u8]) -> Self {
+        value.iter().fold(Self::default(), |classes, byte| Self {
+            lower: classes.lower || byte.is_ascii_lowercase(),
+            upper: classes.upper || byte.is_ascii_uppercase(),
+            digit: classes.digit || byte.is_ascii_digit(),
+            symbol: classes.symbol || b"!@#$%^&*+?~".contains(byte),
+        })
+    }
+
+    pub(crate) fn letter(self) -> bool {
+        self.lower || self.upper
+    }
+}
+
+/// Whether the value stands for one: `your-key-here`, `xxxxxxxx`, `${TOKEN}`, `[REDACTED:…]`.
+pub(crate) fn is_placeholder(value: &[u8]) -> bool {
+    const WORDS: &[&str] = &[
+        "example", "changeme", "change-me", "change_me", "placeholder", "redacted", "your", "insert", "dummy", "replace",
+        "xxxx", "****", "....", "----", "____", "todo", "fixme", "${", "{{", "$(", "<", "%s", "...", "0000000",
+    ];
+    let lower = value.to_ascii_lowercase();
+    let contains = |word: &str| lower.windows(word.len()).any(|window| window == word.as_bytes());
+    matches!(value.first(), Some(b'$' | b'{' | b'[' | b'<' | b'*' | b'%')) || WORDS.iter().any(|word| contains(word))
+}
+
+/// Whether most of the value is words: runs of letters, in one case or capitalised, between separators or digits.
+pub(crate) fn is_wordy(value: &[u8]) -> bool {
+    let words = value.split(|byte| !byte.is_ascii_alphabetic()).filter(|run| is_word(run));
+    let in_words: usize = words.map(<[u8]>::len).sum();
+    5 * in_words > 3 * value.len()
+}
+
+/// Letters such as English has them: one in four pairs or more is common, and capitals only begin a part.
+fn is_word(run: &[u8]) -> bool {
+    if run.len() < 3 {
+        return false;
+    }
+    let pairs = run.windows(2).map(|pair| [pair[0].to_ascii_lowercase(), pair[1].to_ascii_lowercase()]);
+    let common = pairs.filter(|pair| COMMON_PAIRS.chunks_exact(2).any(|listed| listed == pair)).count();
+    let changes = run.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
+    3 * common >= run.len() - 1 && changes * 4 <= run.len()
+}
+
+/// The most frequent pairs of letters in English.
+const COMMON_PAIRS: &[u8] = b"theranreinonatstneesiendorittoteisarouhaseasedngalmevecodelirarioceomichmaloelilsuserunasigetacrsaserpasswkeyodilldidiitactwihoowdelaelpotrsoshtiapcaporromoutvesiplenambabeefffogeagngoghifkeepckmpmsneniocolopppravrdrosoulurusssttytuulunpivivowayseuscr";

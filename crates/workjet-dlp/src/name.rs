@@ -1,0 +1,163 @@
+//! Names that announce a secret, read backwards from the value.
+
+/// What a name says about its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Chosen by a person, so it may be short.
+    Password,
+    /// Made by a machine.
+    Secret,
+}
+
+/// A name and how its value is written.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Name {
+    pub(crate) kind: Kind,
+    /// The value stands in quotes.
+    pub(crate) quoted: bool,
+    /// The name is a parameter in a URL or a form.
+    pub(crate) in_query: bool,
+}
+
+/// Reads `name = "`, `"name": `, `name is ` and the like at the end of `behind`. `None` unless the name is secret-sounding.
+pub(crate) fn before(behind: &[u8]) -> Option<Name> {
+    let (rest, quoted) = match behind {
+        [rest @ .., b'"' | b'\'' | b'`'] => (rest, true),
+        rest => (rest, false),
+    };
+    let rest = trim(rest, |byte| byte == b'\\');
+    let rest = operator(trim(rest, |byte| blank(byte) || byte == b'*'))?;
+    let rest = trim(trim(rest, blank), |byte| matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b']' | b')' | b'*'));
+    let (words, start) = last_words(rest);
+    let kind = classify(&words)?;
+    let in_query = matches!(start.checked_sub(1).and_then(|before| rest.get(before)), Some(b'?' | b'&'));
+    Some(Name { kind, quoted, in_query })
+}
+
+fn blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
+
+fn trim(bytes: &[u8], what: fn(u8) -> bool) -> &[u8] {
+    let kept = bytes.iter().rev().take(8).take_while(|byte| what(**byte)).count();
+    &bytes[..bytes.len() - kept]
+}
+
+/// What stands before `=`, `:`, `:=`, `=>`, `==`, `<tag>` or ` is`.
+fn operator(bytes: &[u8]) -> Option<&[u8]> {
+    match bytes {
+        [rest @ .., b':', b'='] | [rest @ .., b'=', b'>'] | [rest @ .., b'=', b'='] => Some(rest),
+        [rest @ .., b'=' | b':' | b'>'] => Some(rest),
+        [rest @ .., b' ', b'i', b's'] | [rest @ .., b' ', b'w', b'a', b's'] => Some(rest),
+        _ => None,
+    }
+}
+
+/// Up to four words in lower case, the last one first, and where they begin. `apiKey`, `API_KEY` and `api key` are two each.
+fn last_words(bytes: &[u8]) -> (Vec<Vec<u8>>, usize) {
+    let mut words: Vec<Vec<u8>> = Vec::new();
+    let mut at = bytes.len();
+    let mut word: Vec<u8> = Vec::new();
+    let reach = bytes.len().saturating_sub(64);
+    loop {
+        let byte = at.checked_sub(1).filter(|before| *before >= reach).map(|before| bytes[before]);
+        let next = bytes.get(at).copied();
+        match byte {
+            Some(byte) if byte.is_ascii_alphanumeric() => {
+                // `apiKey`: a word begins at a capital after a small letter. `APIKey`: or at the last of the capitals.
+                let next_two = next.zip(bytes.get(at + 1).copied());
+                let humps = (byte.is_ascii_lowercase() && next.is_some_and(|byte| byte.is_ascii_uppercase()))
+                    || (byte.is_ascii_uppercase()
+                        && next_two.is_some_and(|(a, b)| a.is_ascii_uppercase() && b.is_ascii_lowercase()));
+                if humps && !word.is_empty() {
+                    word.reverse();
+                    words.push(std::mem::take(&mut word));
+                }
+                word.push(byte.to_ascii_lowercase());
+            }
+            byte => {
+                if !word.is_empty() {
+                    word.reverse();
+                    words.push(std::mem::take(&mut word));
+                }
+                if words.len() >= 4 || !matches!(byte, Some(b'_' | b'-' | b'.' | b' ')) {
+                    return (words, at);
+                }
+            }
+        }
+        at -= 1;
+    }
+}
+
+fn classify(words: &[Vec<u8>]) -> Option<Kind> {
+    let mut words = words.iter().map(Vec::as_slice).filter(|word| *word != b"is" && *word != b"was");
+    let last = words.next()?;
+    let before = words.next().unwrap_or_default();
+    let any = |word: &[u8], list: &[&str]| list.iter().any(|one| one.as_bytes() == word);
+    if any(last, PASSWORDS) {
+        return Some(Kind::Password);
+    }
+    let secret = match last {
+        b"token" | b"tokens" => !any(before, BENIGN_TOKENS),
+        b"key" | b"keys" => any(before, SECRET_KEYS),
+        other => any(other, SECRETS),
+    };
+    secret.then_some(Kind::Secret)
+}
+
+const PASSWORDS: &[&str] = &[
+    "password", "passwords", "passwd", "passwort", "pwd", "pass", "passphrase", "passcode", "pw", "userpassword", "dbpassword",
+    "dbpass",
+];
+
+const SECRETS: &[&str] = &[
+    "secret", "secrets", "apikey", "apikeys", "apisecret", "apitoken", "secretkey", "accesskey", "accesstoken", "authtoken",
+    "privatekey", "clientsecret", "appsecret", "appkey", "masterkey", "encryptionkey", "signingkey", "credential", "credentials",
+    "creds", "auth", "authkey", "bearer", "jwt", "pat",
+];
+
+/// Tokens that mark a place in a list, a form, or a text.
+const BENIGN_TOKENS: &[&str] = &[
+    "csrf", "xsrf", "next", "page", "pagination", "continuation", "continue", "sync", "cursor", "cancellation", "cancel", "max",
+    "min", "bos", "eos", "pad", "unk", "sep", "cls", "mask", "special", "stop", "resume", "start", "end", "design", "per",
+    "verification", "antiforgery", "idempotency", "dedup",
+];
+
+/// `key` alone is the key of a map, a table or a keyboard.
+const SECRET_KEYS: &[&str] = &[
+    "api", "access", "secret", "private", "auth", "authentication", "authorization", "encryption", "decryption", "signing",
+    "master", "account", "shared", "service", "storage", "subscription", "admin", "app", "application", "client", "server",
+    "deploy", "license", "licence", "sas", "hmac", "jwt", "session", "webhook", "root", "host", "function", "integration",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(text: &str) -> Option<Kind> {
+        before(text.as_bytes()).map(|name| name.kind)
+    }
+
+    #[test]
+    fn names_are_read_in_every_spelling() {
+        for text in ["apiKey = \"", "API_KEY=", "\"api-key\": \"", "x-api-key: ", "config['api_key'] = '", "API key is ", "APIKey: "] {
+            assert_eq!(kind(text), Some(Kind::Secret), "{text}");
+        }
+        for text in ["password=", "DB_PASSWORD: ", "\\\"password\\\":\\\"", "my password is ", "<password>", "**Password:** "] {
+            assert_eq!(kind(text), Some(Kind::Password), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_that_merely_contain_a_word_are_benign() {
+        for text in ["monkey=", "keyboard: ", "public_key = ", "csrf_token: ", "max_tokens: ", "cache_key=", "key: ", "tokenizer = "] {
+            assert_eq!(kind(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_of_a_url_is_recognised() {
+        assert!(before(b"https://x.example/?token=").expect("a name").in_query);
+        assert!(!before(b"token=").expect("a name").in_query);
+    }
+}

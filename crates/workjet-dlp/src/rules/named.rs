@@ -1,0 +1,200 @@
+//! Values that are secret because of what stands before them: a name, a scheme, the user in a URL.
+//!
+//! The span is the value. Names, `Bearer` and `user:` are read by looking behind.
+
+use crate::base64;
+use crate::entropy::{Classes, bits_per_byte, distinct, is_placeholder, is_wordy};
+use crate::finding::Confidence;
+use crate::name::{self, Kind};
+use crate::run::Run;
+use crate::search::{Hit, Verdict, Window};
+
+pub(super) const URL_LONGEST: usize = 129;
+const MAX_URL_PASSWORD: usize = 128;
+
+pub(super) fn url_starts(byte: u8) -> bool {
+    of_userinfo(byte)
+}
+
+/// What may stand in a password within a URL: not what ends the authority
+/// ([RFC 3986 §3.2](https://www.rfc-editor.org/rfc/rfc3986#section-3.2)), and no quotes or brackets.
+fn of_userinfo(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"/?#@\"'`<>\\ ".contains(&byte)
+}
+
+/// The password of `scheme://user:password@host`.
+pub(super) fn url_password(window: &Window<'_>, at: usize) -> Verdict {
+    if window.byte_before(at) != Some(b':') || !follows_user(&window.behind(at)[..window.behind(at).len() - 1]) {
+        return Verdict::No;
+    }
+    let rest = &window.bytes[at..];
+    let length = rest.iter().take(MAX_URL_PASSWORD + 1).take_while(|byte| of_userinfo(**byte)).count();
+    match rest.get(length) {
+        _ if length > MAX_URL_PASSWORD => return Verdict::No,
+        None => return window.starved(),
+        Some(b'@') => {}
+        Some(_) => return Verdict::No,
+    }
+    let password = &rest[..length];
+    if is_placeholder(password) || [&b"password"[..], b"passwd", b"pass", b"pwd", b"secret"].contains(&password) {
+        return Verdict::No;
+    }
+    Hit::new(at + length, Confidence::High).subtype("url_password").into()
+}
+
+/// Whether `scheme://user` ends here.
+fn follows_user(behind: &[u8]) -> bool {
+    let user = behind.iter().rev().take_while(|byte| of_userinfo(**byte) && **byte != b':').count();
+    let scheme = behind[..behind.len() - user].strip_suffix(b"://");
+    scheme.and_then(<[u8]>::last).is_some_and(u8::is_ascii_alphanumeric)
+}
+
+pub(super) const AUTHORIZATION_LONGEST: usize = 200;
+
+pub(super) fn authorization_starts(byte: u8) -> bool {
+    of_token68(byte) && byte != b'='
+}
+
+/// `token68` of [RFC 9110 §11.2](https://www.rfc-editor.org/rfc/rfc9110#section-11.2).
+fn of_token68(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
+}
+
+/// What follows `Bearer`, or the scheme of an `Authorization` header.
+pub(super) fn authorization(window: &Window<'_>, at: usize) -> Verdict {
+    let Some(scheme) = scheme_before(window, at) else { return Verdict::No };
+    let rest = &window.bytes[at..];
+    let length = rest.iter().take(AUTHORIZATION_LONGEST).take_while(|byte| of_token68(**byte)).count();
+    if length == rest.len() && length < AUTHORIZATION_LONGEST && !window.last {
+        return Verdict::More;
+    }
+    let value = &rest[..length];
+    let dots = value.iter().rev().take_while(|byte| **byte == b'.').count();
+    let value = if length == AUTHORIZATION_LONGEST { value } else { &value[..length - dots] };
+    let credential = match scheme {
+        Scheme::Basic => {
+            let mut buffer = [0; AUTHORIZATION_LONGEST];
+            let decoded = base64::decode(value, &mut buffer);
+            decoded.contains(&b':') && decoded.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ')
+        }
+        Scheme::Token => {
+            let classes = Classes::of(value);
+            value.len() >= 16 && classes.digit && classes.letter() && distinct(value) >= 8
+        }
+    };
+    if !credential || is_placeholder(value) {
+        return Verdict::No;
+    }
+    let hit = Hit::new(at + value.len(), Confidence::Medium).subtype("authorization");
+    if length == AUTHORIZATION_LONGEST { hit.run(Run::While(of_token68)).into() } else { hit.into() }
+}
+
+enum Scheme {
+    Basic,
+    Token,
+}
+
+fn scheme_before(window: &Window<'_>, at: usize) -> Option<Scheme> {
+    if window.byte_before(at) != Some(b' ') {
+        return None;
+    }
+    let behind = window.behind(at).trim_ascii_end();
+    let word = behind.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).take(16).count();
+    let (before, scheme) = behind.split_at(behind.len() - word);
+    let header = || {
+        let near = before[before.len().saturating_sub(32)..].to_ascii_lowercase();
+        near.windows(13).any(|window| window == b"authorization")
+    };
+    match scheme.to_ascii_lowercase().as_slice() {
+        b"bearer" => Some(Scheme::Token),
+        b"basic" if header() => Some(Scheme::Basic),
+        b"token" | b"apikey" | b"key" if header() => Some(Scheme::Token),
+        _ => None,
+    }
+}
+
+/// More of a value does not change the verdict about it.
+const ENOUGH: usize = 128;
+
+pub(super) const ASSIGNED_LONGEST: usize = ENOUGH;
+
+pub(super) fn assigned_starts(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"\"'`,;:=)]}>|<[\\".contains(&byte)
+}
+
+/// `name = value`, `"name": "value"`, `name is value`: random-looking values of secret-sounding names.
+pub(super) fn assigned(window: &Window<'_>, at: usize) -> Verdict {
+    // A glance, before the name is read.
+    if !window.byte_before(at).is_some_and(|byte| b"=: \t\"'`>".contains(&byte)) {
+        return Verdict::No;
+    }
+    let Some(name) = name::before(window.behind(at)) else { return Verdict::No };
+    let rest = &window.bytes[at..];
+    let of_value = |byte: &&u8| match **byte {
+        b'"' | b'\'' | b'`' | b'\\' | b'<' | b'>' => false,
+        b',' | b';' | b')' | b']' | b'}' | b'|' => name.quoted,
+        b'&' => !name.in_query,
+        byte => byte.is_ascii_graphic() || byte >= 0x80,
+    };
+    let length = rest.iter().take(ENOUGH).take_while(of_value).count();
+    if length == rest.len() && length < ENOUGH && !window.last {
+        return Verdict::More;
+    }
+    let mut value = &rest[..length];
+    if length < ENOUGH {
+        let next = rest.get(length);
+        if name.quoted && next.is_some_and(u8::is_ascii_whitespace) {
+            // A sentence in quotes.
+            return Verdict::No;
+        }
+        while let (false, [rest @ .., b'.' | b':' | b'*']) = (name.quoted, value) {
+            value = rest;
+        }
+    } else if let Some(cut) = (ENOUGH - 3..ENOUGH).find(|cut| rest[*cut] >= 0xC0) {
+        // Not within a character.
+        value = &rest[..cut];
+    }
+    let subtype = match name.kind {
+        Kind::Password if is_password(value, name.quoted) => "password",
+        Kind::Secret if is_secret(value, name.quoted) => "secret",
+        _ => return Verdict::No,
+    };
+    let hit = Hit::new(at + value.len(), Confidence::Medium).subtype(subtype);
+    if length == ENOUGH { hit.run(Run::While(runs_on)).into() } else { hit.into() }
+}
+
+/// What a very long value goes on with.
+fn runs_on(byte: u8) -> bool {
+    byte >= 0x80 || (byte.is_ascii_graphic() && !b"\"'`\\<>,;)]}|&".contains(&byte))
+}
+
+fn is_password(value: &[u8], quoted: bool) -> bool {
+    let classes = Classes::of(value);
+    let digits = value.iter().all(u8::is_ascii_digit);
+    let chosen = (classes.digit && classes.letter()) || (classes.symbol && classes.letter()) || digits;
+    value.len() >= 6 && chosen && distinct(value) >= 4 && !is_placeholder(value) && !is_code(value, quoted)
+}
+
+fn is_secret(value: &[u8], quoted: bool) -> bool {
+    let classes = Classes::of(value);
+    let letters_alone = !classes.digit && classes.lower && classes.upper && value.len() >= 20;
+    value.len() >= 10
+        && classes.letter()
+        && (classes.digit || letters_alone)
+        && bits_per_byte(value) >= if value.len() < 16 { 2.8 } else { 3.0 }
+        && !is_placeholder(value)
+        && !is_wordy(value)
+        && !is_code(value, quoted)
+}
+
+/// Calls, look-ups and paths: the value is elsewhere.
+fn is_code(value: &[u8], quoted: bool) -> bool {
+    let call = !quoted && value.iter().any(|byte| matches!(byte, b'(' | b'[' | b'{'));
+    let path = value.starts_with(b"/") || value.starts_with(b"./") || value.windows(3).any(|window| window == b"://");
+    let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
+    let attribute = value.iter().all(of_name)
+        && value.contains(&b'.')
+        && value.split(|byte| *byte == b'.').all(|part| part.first().is_some_and(u8::is_ascii_alphabetic))
+        && is_wordy(value);
+    call || path || attribute
+}

@@ -1,0 +1,313 @@
+//! Telephone numbers: E.164 with a real calling code, the North American plan, and national numbers of other countries where a
+//! word before them or the usual grouping gives them away.
+//!
+//! Digit groups are read as far as they could belong to one number; the longest prefix of groups that makes a number wins.
+
+use super::calling_codes::plan;
+use crate::context::Words;
+use crate::finding::Confidence;
+use crate::search::{Hit, Verdict, Window};
+
+/// E.164 allows 15 digits; `00` and `(0)` may come on top.
+const MAX_DIGITS: usize = 18;
+const MAX_GROUPS: usize = 7;
+
+/// Each digit with at most two separators, `+`, a parenthesis, and an extension.
+pub(super) const LONGEST: usize = 3 * MAX_DIGITS + 2 + MAX_EXTENSION;
+
+pub(super) fn starts(byte: u8) -> bool {
+    byte.is_ascii_digit() || byte == b'+' || byte == b'('
+}
+
+pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
+    if !begins_here(window, at) {
+        return Verdict::No;
+    }
+    let said = is_announced(window.behind(at));
+    let mut number = Number::new(window, at, said);
+    let mut best = None;
+    let mut here = at + usize::from(number.plus);
+    loop {
+        // A group of digits, perhaps in parentheses.
+        let opened = window.byte(here) == Some(b'(');
+        if opened && (number.parenthesis.is_some() || (number.count > 0 && !number.plus && number.count != 1)) {
+            break;
+        }
+        let first = here + usize::from(opened);
+        let digits = window.bytes[first.min(window.bytes.len())..].iter().take(MAX_DIGITS + 1).take_while(|byte| byte.is_ascii_digit()).count();
+        here = first + digits;
+        if number.count + digits > MAX_DIGITS || number.groups == MAX_GROUPS {
+            break;
+        }
+        let Some(next) = window.byte(here) else {
+            if window.last {
+                if digits > 0 && !opened {
+                    number.push(&window.bytes[first..here], false);
+                    best = number.kind().map(|confidence| (here, confidence)).or(best);
+                }
+                break;
+            }
+            if number.can_go_on(&window.bytes[first..here]) {
+                return Verdict::More;
+            }
+            break;
+        };
+        if digits == 0 || (opened && next != b')') {
+            break;
+        }
+        number.push(&window.bytes[first..here], opened);
+        here += usize::from(opened);
+        if !opened && may_end_before(next) {
+            best = number.kind().map(|confidence| (here, confidence)).or(best);
+        }
+        // What separates it from the next one.
+        let gap = window.bytes[here..].iter().take(3).take_while(|byte| b" -./".contains(byte)).count();
+        let separators = &window.bytes[here..here + gap];
+        let fits = match separators {
+            [] => opened || (window.byte(here) == Some(b'(') && number.count <= 3),
+            [_] => true,
+            [b' ', b'-'] | [b'-', b' '] => opened,
+            _ => false,
+        };
+        if !number.can_go_on(&[]) {
+            break;
+        }
+        if here + gap == window.bytes.len() && !window.last && gap < 3 {
+            return Verdict::More;
+        }
+        if !fits {
+            break;
+        }
+        if let [separator, ..] = separators {
+            number.separated_by(*separator);
+        }
+        here += gap;
+    }
+    match best {
+        None => Verdict::No,
+        Some((end, confidence)) => match extension(window, end) {
+            Err(NotYet) => Verdict::More,
+            // The letter after it began no extension, so the digits are part of a word.
+            Ok(same) if same == end && window.byte(end).is_some_and(|byte| byte.is_ascii_alphanumeric()) => Verdict::No,
+            Ok(end) => Hit::new(end, confidence).into(),
+        },
+    }
+}
+
+/// Not within a word, an amount, a fraction, a date or a time.
+fn begins_here(window: &Window<'_>, at: usize) -> bool {
+    let Some(before) = window.byte_before(at) else { return true };
+    let digit_before_that = window.byte_before(at - 1).is_some_and(|byte| byte.is_ascii_digit());
+    match before {
+        b'$' | b'#' | b'%' | b'_' | b'+' | b'@' => false,
+        b'-' | b'.' | b'/' | b',' | b':' | b')' | b'(' | b'*' => !digit_before_that,
+        128.. => !matches!(window.char_before(at), Some('€' | '£' | '¥')),
+        _ => super::is_token_start(window, at),
+    }
+}
+
+fn may_end_before(next: u8) -> bool {
+    matches!(next, b'x' | b'X' | b'e' | b'E') || !(next.is_ascii_alphanumeric() || matches!(next, b'@' | b'%' | b'_' | b'='))
+}
+
+/// The digit groups so far.
+struct Number {
+    plus: bool,
+    said: bool,
+    digits: [u8; MAX_DIGITS],
+    count: usize,
+    lengths: [usize; MAX_GROUPS],
+    groups: usize,
+    /// Which group stands in parentheses.
+    parenthesis: Option<usize>,
+    separator: Option<u8>,
+    one_separator: bool,
+    /// Pairs of digits in a longer row, such as a dump of bytes.
+    in_row: bool,
+}
+
+impl Number {
+    fn new(window: &Window<'_>, at: usize, said: bool) -> Self {
+        Self {
+            plus: window.bytes[at] == b'+',
+            said,
+            digits: [0; MAX_DIGITS],
+            count: 0,
+            lengths: [0; MAX_GROUPS],
+            groups: 0,
+            parenthesis: None,
+            separator: None,
+            one_separator: true,
+            in_row: is_in_row(window.behind(at)),
+        }
+    }
+
+    fn push(&mut self, digits: &[u8], opened: bool) {
+        // `+46 (0)8 …`: the zero is dialled within the country only.
+        let trunk = opened && self.plus && digits == b"0";
+        if opened {
+            self.parenthesis = Some(self.groups);
+        }
+        if trunk {
+            return;
+        }
+        for digit in digits {
+            self.digits[self.count] = digit - b'0';
+            self.count += 1;
+        }
+        self.lengths[self.groups] = digits.len();
+        self.groups += 1;
+    }
+
+    fn separated_by(&mut self, separator: u8) {
+        self.one_separator &= *self.separator.get_or_insert(separator) == separator;
+    }
+
+    /// Whether these and `more` digits begin a telephone number.
+    fn can_go_on(&self, more: &[u8]) -> bool {
+        let mut digits = [0; 2 * MAX_DIGITS];
+        digits[..self.count].copy_from_slice(&self.digits[..self.count]);
+        for (place, digit) in digits[self.count..].iter_mut().zip(more) {
+            *place = digit - b'0';
+        }
+        let digits = &digits[..self.count + more.len().min(MAX_DIGITS)];
+        let Some(&first) = digits.first() else { return true };
+        if self.plus || digits.starts_with(&[0, 0]) {
+            return digits.len() <= MAX_DIGITS && !(self.plus && first == 0);
+        }
+        if self.said {
+            return digits.len() <= 15;
+        }
+        // North American, with or without the leading 1; or a trunk zero.
+        let local = if first == 1 { &digits[1..] } else { digits };
+        match first {
+            0 => digits.len() <= 11,
+            _ => {
+                let area = local.first().is_none_or(|digit| *digit >= 2) && local.get(1).is_none_or(|digit| *digit <= 8);
+                let group = more.len() <= 4 || self.parenthesis.is_some();
+                area && local.len() <= 10 && local.get(3).is_none_or(|digit| *digit >= 2) && group
+            }
+        }
+    }
+
+    /// Whether the groups so far are a telephone number.
+    fn kind(&self) -> Option<Confidence> {
+        let digits = &self.digits[..self.count];
+        let lengths = &self.lengths[..self.groups];
+        if self.plus {
+            return international(digits).then_some(Confidence::High);
+        }
+        if let [0, 0, rest @ ..] = digits {
+            return ((self.said || self.groups > 1) && international(rest)).then_some(Confidence::Medium);
+        }
+        let grouped = matches!(lengths, [3, 3, 4] | [1, 3, 3, 4]) || (matches!(lengths, [3, 7]) && self.parenthesis == Some(0));
+        if grouped && north_american(digits) && self.separator != Some(b'/') {
+            return Some(if self.said { Confidence::High } else { Confidence::Medium });
+        }
+        if self.has_trunk_grouping() {
+            return Some(if self.said { Confidence::High } else { Confidence::Low });
+        }
+        let varied = digits.iter().any(|digit| *digit != digits[0]);
+        let length = if self.groups == 1 { 7..=13 } else { 7..=15 };
+        (self.said && varied && length.contains(&digits.len()) && !is_date(digits, lengths)).then_some(Confidence::Medium)
+    }
+
+    /// The ways in which countries with a leading zero group their numbers.
+    fn has_trunk_grouping(&self) -> bool {
+        let lengths = &self.lengths[..self.groups];
+        let digits = &self.digits[..self.count];
+        let usual = match lengths {
+            // France
+            [2, 2, 2, 2, 2] => !self.in_row && is_varied_pairs(digits),
+            // Belgium, Switzerland, Hungary, Sweden, Finland
+            [4, 2, 2, 2] | [3, 3, 2, 2] | [4, 3, 2, 2] | [2, 3, 3, 2] | [2, 3, 2, 2] => true,
+            // Britain, Australia, South Africa, Japan, the Netherlands
+            [3, 3, 4] | [3, 4, 4] | [4, 3, 3] | [4, 3, 4] | [5, 3, 3] | [2, 4, 4] => true,
+            // Germany, Austria, Italy, Britain
+            [5, 5..=6] | [4, 6..=7] | [3, 6..=8] => true,
+            _ => false,
+        };
+        usual && digits[0] == 0 && digits[1] != 0 && (9..=11).contains(&digits.len()) && self.one_separator
+            || (matches!(lengths, [2, 4, 4]) && self.parenthesis == Some(0) && digits[0] == 0)
+    }
+}
+
+fn international(digits: &[u8]) -> bool {
+    let Some(plan) = plan(digits) else { return false };
+    let national = &digits[plan.code_digits..];
+    let length = (plan.least..=plan.most).contains(&national.len()) && (7..=15).contains(&digits.len());
+    length && national.iter().any(|digit| *digit != national[0]) && (plan.code != 1 || north_american(national))
+}
+
+/// Area code, exchange and line of the [North American plan](https://nationalnanpa.com/about_us/abt_nanp.html).
+fn north_american(digits: &[u8]) -> bool {
+    let local = if digits.len() == 11 && digits[0] == 1 { &digits[1..] } else { digits };
+    let [a, b, _, x, y, z, ..] = *local else { return false };
+    local.len() == 10 && a >= 2 && b <= 8 && x >= 2 && !(y == 1 && z == 1)
+}
+
+/// `2024-05-17`, `17 05 2024`, `20240517`.
+fn is_date(digits: &[u8], lengths: &[usize]) -> bool {
+    let year = |digits: &[u8]| matches!(digits, [1, 9, ..] | [2, 0, ..]);
+    match lengths {
+        [4, 1..=2, 1..=2, ..] => year(digits),
+        [8] => year(digits),
+        [1..=2, 1..=2, 4, ..] => year(&digits[lengths[0] + lengths[1]..]),
+        _ => false,
+    }
+}
+
+fn is_varied_pairs(digits: &[u8]) -> bool {
+    // `01 02 03 04 05` is a count, not a number.
+    !digits.chunks(2).zip(digits.chunks(2).skip(1)).all(|(a, b)| a[0] * 10 + a[1] + 1 == b[0] * 10 + b[1])
+}
+
+fn is_in_row(behind: &[u8]) -> bool {
+    matches!(behind, [.., before, a, b, b' '] if !before.is_ascii_alphanumeric() && a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
+}
+
+fn is_announced(behind: &[u8]) -> bool {
+    // The words must stand close: another number between belongs to them instead.
+    let near = &behind[behind.iter().rposition(u8::is_ascii_digit).map_or(0, |digit| digit + 1)..];
+    if Words::within(near, 28).have(PHONE_WORDS) {
+        return true;
+    }
+    let words = Words::within(near, 48);
+    words.have(CALLING_WORDS) && words.end_with(&[" at ", " on ", " to ", " is "]) || words.end_with(&[" registered "])
+}
+
+const PHONE_WORDS: &[&str] = &[
+    " phone ", " phones ", " telephone ", " tel ", " telefon ", " mobile ", " cell ", " cellphone ", " fax ", " desk ", " whatsapp ",
+    " sms ", " handy ", " phonenumber ", " mob ", " call ", " dial ", " hotline ", " voicemail ",
+];
+
+const CALLING_WORDS: &[&str] =
+    &[" call ", " answering ", " reach ", " text ", " message ", " messages ", " contact ", " ring ", " calls ", " number "];
+
+/// A space, `ext.`, a space and digits.
+const MAX_EXTENSION: usize = 12;
+
+struct NotYet;
+
+/// Includes `x123`, ` ext. 123` and the like.
+fn extension(window: &Window<'_>, end: usize) -> Result<usize, NotYet> {
+    let rest = &window.bytes[end..];
+    let rest = &rest[..rest.len().min(MAX_EXTENSION)];
+    let ended = !window.last && rest.len() < MAX_EXTENSION;
+    let mut longest = end;
+    for mark in [&b"x"[..], b" x", b"ext", b" ext", b" ext.", b", ext. ", b" ext. ", b" ext ", b" x "] {
+        let same = rest.len().min(mark.len());
+        if !rest[..same].eq_ignore_ascii_case(&mark[..same]) {
+            continue;
+        }
+        let digits = rest[same..].iter().take_while(|byte| byte.is_ascii_digit()).count().min(6);
+        if ended && same + digits == rest.len() {
+            return Err(NotYet);
+        }
+        let glued = rest.get(same + digits).is_some_and(u8::is_ascii_alphanumeric);
+        if same == mark.len() && digits > 0 && !glued {
+            longest = longest.max(end + same + digits);
+        }
+    }
+    Ok(longest)
+}

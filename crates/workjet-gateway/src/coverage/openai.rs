@@ -121,6 +121,7 @@ static ASSISTANT: Shape = Object(&[
     ("refusal", Text),
     ("reasoning_content", Text),
     ("reasoning", Text),
+    ("reasoning_details", List(&REASONING_DETAIL)),
     ("tool_calls", List(&TOOL_CALL)),
     ("function_call", CALLED_FUNCTION),
     ("audio", AUDIO),
@@ -211,6 +212,13 @@ static TOOL_CALL: Shape = Object(&[
     ("type", Constant(&["function", "custom"])),
     ("function", CALLED_FUNCTION),
     ("custom", Object(&[("name", Name), ("input", Text)])),
+    ("extra_content", EXTRA_CONTENT),
+]);
+
+/// Where the signature of Google's thoughts travels through clients that know nothing of it.
+const EXTRA_CONTENT: Shape = Object(&[
+    ("workjet", Object(&[("thought_signature", Signed)])),
+    ("google", Object(&[("thought_signature", Signed)])),
 ]);
 
 const CALLED_FUNCTION: Shape = Object(&[("name", Name), ("arguments", Json)]);
@@ -446,6 +454,7 @@ const TOOL_CALL_DELTA: Shape = Object(&[
     ("type", Constant(&["function", "custom"])),
     ("function", FUNCTION_DELTA),
     ("custom", Object(&[("name", Name), ("input", Text)])),
+    ("extra_content", EXTRA_CONTENT),
 ]);
 
 const FUNCTION_DELTA: Shape = Object(&[("name", Name), ("arguments", Text)]);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use workjet_dlp::Shape;
 use workjet_router::{Data, Frame, Inbound};
 
 use super::channel::Kind;
@@ -116,6 +117,29 @@ impl Stream {
     }
 }
 
+/// Rewrites the thinking of a whole reply, which the map takes for signed.
+pub(super) fn scan_thinking(reply: &mut Value, gate: &Gate, step: &mut Step) -> Result<(), Blocked> {
+    let blocks = reply
+        .get_mut("content")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+        .enumerate();
+    let mut thoughts = blocks.filter(|(_, block)| block["type"] == "thinking");
+    thoughts.try_for_each(|(at, block)| {
+        let Some(text) = block.get_mut("thinking") else {
+            return Ok(());
+        };
+        let before = step.findings.len();
+        let scanned = gate.scan(text, &Shape::Text, step);
+        let place = path(at as u64, &[Way::Key("thinking".into())]);
+        let found = step.findings.split_off(before);
+        step.findings
+            .extend(found.into_iter().map(|finding| finding.at(&place)));
+        scanned.map_err(|blocked| blocked.placed(&place))
+    })
+}
+
 /// Passes the text of one event through its channels and puts back what may leave now.
 fn release(
     block: u64,
@@ -131,7 +155,7 @@ fn release(
     let delta = begun.as_ref().unwrap_or(&event[holder]);
     let describe = Describe {
         delta,
-        channel: &|place| (kind(place), path(block, place)),
+        channel: &|place| (kind(place, gate), path(block, place)),
     };
     for fragment in &mut fragments {
         if stopped.is_ok() {
@@ -186,10 +210,10 @@ fn is_whole(place: &[Way]) -> bool {
         || place.last().and_then(Way::key) == Some("type")
 }
 
-fn kind(place: &[Way]) -> Kind {
+fn kind(place: &[Way], gate: &Gate) -> Kind {
     match place {
         [Way::Key(key)] if key == "partial_json" => Kind::Document,
-        [Way::Key(key)] if key == "thinking" => Kind::Signed,
+        [Way::Key(key)] if key == "thinking" && gate.thinking_is_signed => Kind::Signed,
         _ => Kind::Text,
     }
 }

@@ -65,6 +65,18 @@ impl Blocked {
     }
 }
 
+impl Blocked {
+    /// The same at a place that is known better.
+    pub(super) fn placed(self, path: &str) -> Self {
+        let finding = self.finding.map(|finding| Box::new(finding.at(path)));
+        Self {
+            finding,
+            path: Some(path.to_owned()),
+            ..self
+        }
+    }
+}
+
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = self

@@ -119,6 +119,7 @@ struct Gate {
     can_intervene: bool,
     /// Whether tool calls wait for their verdict from their start.
     withholds_calls: bool,
+    thinking_is_signed: bool,
 }
 
 impl Default for Limits {
@@ -144,6 +145,7 @@ impl ReplyScanner {
             engine: engine.clone(),
             can_intervene: policy.can_change_text() || policy.can_block(),
             withholds_calls: policy.can_block(),
+            thinking_is_signed: true,
             policies: Policies {
                 text: policy.clone(),
                 signed,
@@ -163,6 +165,14 @@ impl ReplyScanner {
         }
     }
 
+    /// Says that the provider does not sign its thinking, so that it may be rewritten like other text. Only Anthropic
+    /// signs what its dialect calls `thinking`; what other providers thought is signed by nobody.
+    #[must_use]
+    pub fn with_unsigned_thinking(mut self) -> Self {
+        self.gate.thinking_is_signed = false;
+        self
+    }
+
     /// Keeps no more than `limits`.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -180,10 +190,12 @@ impl ReplyScanner {
         if self.gate.can_intervene {
             openai::strip_logprobs(self.inbound, &mut reply);
         }
-        match self
-            .gate
-            .scan(&mut reply, coverage::reply(self.inbound), &mut step)
-        {
+        let mut scanned = Ok(());
+        if self.inbound == Inbound::AnthropicMessages && !self.gate.thinking_is_signed {
+            scanned = anthropic::scan_thinking(&mut reply, &self.gate, &mut step);
+        }
+        let shape = coverage::reply(self.inbound);
+        match scanned.and_then(|()| self.gate.scan(&mut reply, shape, &mut step)) {
             Ok(()) => Ok(Released {
                 reply,
                 findings: step.findings,

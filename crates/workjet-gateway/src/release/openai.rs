@@ -328,6 +328,7 @@ fn is_whole(place: &[Way]) -> bool {
         ["role", "", ""]
             | ["annotations" | "images", ..]
             | ["tool_calls", "id", ""]
+            | ["tool_calls", "extra_content", _]
             | ["tool_calls", "function" | "custom", "name"]
             | ["function_call", "name", ""]
             | ["audio", "id" | "data", ""]

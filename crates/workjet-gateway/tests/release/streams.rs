@@ -545,6 +545,36 @@ fn a_finding_in_signed_thinking_is_unscannable() {
     assert_eq!(forbidden.step.blocked.unwrap().cause(), Cause::Policy);
 }
 
+#[test]
+fn thinking_that_nobody_signed_is_rewritten_like_text() {
+    let scanner = || {
+        ReplyScanner::new(
+            Inbound::AnthropicMessages,
+            &Engine::standard(),
+            &redact(),
+            Unscannable::Block,
+        )
+        .with_unsigned_thinking()
+    };
+    let received = pass_through(scanner(), thinking(&["The card 4111 1111", " 1111 1111 is good"]));
+    assert_eq!(
+        received.anthropic()["0.thinking"],
+        format!("The card {HIDDEN} is good")
+    );
+    assert!(received.step.blocked.is_none() && received.step.unscannable.is_empty());
+
+    let block =
+        json!({ "type": "thinking", "thinking": format!("The card {CARD}"), "signature": "workjet:" });
+    let released = scanner()
+        .release_reply(json!({ "type": "message", "content": [block] }))
+        .unwrap();
+    assert_eq!(
+        released.reply["content"][0]["thinking"],
+        format!("The card {HIDDEN}")
+    );
+    assert_eq!(released.findings[0].path(), Some("content[0].thinking"));
+}
+
 fn tool_use(deltas: &[&str]) -> Vec<Frame> {
     let start = json!({ "type": "tool_use", "id": "toolu_1", "name": "pay", "input": {} });
     let mut frames = block(

@@ -108,7 +108,8 @@ impl Prices {
     /// since many speak one dialect; if the table knows nobody there, the dialect's own provider is assumed and the cost is
     /// an estimate.
     ///
-    /// `None` if the table has no price for the model, or the provider counted nothing.
+    /// `None` if the table has no price for the model, the provider counted nothing, or there is no provider (an empty
+    /// `base_url`, as the demo has).
     pub fn cost(
         &self,
         outbound: Outbound,
@@ -169,6 +170,9 @@ impl fmt::Debug for Prices {
 
 /// The provider's id in the table, and whether it is known rather than assumed.
 fn provider(calculator: &Calculator, outbound: Outbound, base_url: &str) -> Option<(String, bool)> {
+    if base_url.is_empty() {
+        return None;
+    }
     if let Ok(Some(found)) = calculator.find_provider(None, Some(base_url)) {
         return Some((found.id().to_owned(), true));
     }

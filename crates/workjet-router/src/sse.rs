@@ -44,9 +44,19 @@ impl SseDecoder {
     /// Takes the next bytes of the stream and returns the events that they complete.
     ///
     /// # Errors
-    /// [`TooLarge`] if an event outgrows the bound; events completed by the same bytes are lost, and so is the stream.
+    /// [`TooLarge`] if an event outgrows the bound. Events that the same bytes completed are lost; use
+    /// [`feed`](Self::feed) to get them first.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<SseEvent>, TooLarge> {
         let mut events = Vec::new();
+        self.feed(bytes, &mut |event| events.push(event))?;
+        Ok(events)
+    }
+
+    /// Takes the next bytes of the stream and hands each event that they complete to `on_event`.
+    ///
+    /// # Errors
+    /// [`TooLarge`] if an event outgrows the bound.
+    pub fn feed(&mut self, bytes: &[u8], on_event: &mut dyn FnMut(SseEvent)) -> Result<(), TooLarge> {
         let Self {
             lines,
             event,
@@ -56,7 +66,9 @@ impl SseDecoder {
         let bound = lines.bound;
         lines.push(bytes, &mut |line| {
             if line.is_empty() {
-                events.extend(dispatch(event, data, has_data));
+                if let Some(event) = dispatch(event, data, has_data) {
+                    on_event(event);
+                }
                 return Ok(());
             }
             let (field, value) = split_field(line);
@@ -77,8 +89,7 @@ impl SseDecoder {
             } else {
                 Ok(())
             }
-        })?;
-        Ok(events)
+        })
     }
 
     /// The event that the end of the stream left without its blank line. The standard drops it; some providers end
@@ -130,16 +141,25 @@ impl NdjsonDecoder {
     /// Takes the next bytes of the stream and returns the lines that they complete.
     ///
     /// # Errors
-    /// [`TooLarge`] if a line outgrows the bound; lines completed by the same bytes are lost, and so is the stream.
+    /// [`TooLarge`] if a line outgrows the bound. Lines that the same bytes completed are lost; use
+    /// [`feed`](Self::feed) to get them first.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<String>, TooLarge> {
         let mut found = Vec::new();
+        self.feed(bytes, &mut |line| found.push(line))?;
+        Ok(found)
+    }
+
+    /// Takes the next bytes of the stream and hands each line that they complete to `on_line`.
+    ///
+    /// # Errors
+    /// [`TooLarge`] if a line outgrows the bound.
+    pub fn feed(&mut self, bytes: &[u8], on_line: &mut dyn FnMut(String)) -> Result<(), TooLarge> {
         self.lines.push(bytes, &mut |line| {
             if !line.trim_ascii().is_empty() {
-                found.push(into_text(line.to_vec()));
+                on_line(into_text(line.to_vec()));
             }
             Ok(())
-        })?;
-        Ok(found)
+        })
     }
 
     /// The line that the end of the stream left without its line end.

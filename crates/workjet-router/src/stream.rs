@@ -1,12 +1,11 @@
 //! A provider's stream, turned event by event into what the client expects.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 
 use serde_json::Value;
 
 use crate::chat::Usage;
-use crate::sse::{NdjsonDecoder, SseDecoder};
+use crate::sse::{NdjsonDecoder, SseDecoder, TooLarge};
 use crate::wire::{Conversion, Seen};
 use crate::{ChatRequest, Inbound, Outbound, StreamError};
 
@@ -133,33 +132,31 @@ impl StreamTranslator {
     ///
     /// # Errors
     /// [`StreamError::Provider`] for an error inside the stream, [`StreamError::Garbage`], [`StreamError::TooLarge`].
-    /// If frames came first, they are returned, and the error is what every later call returns.
+    /// If frames came first, they are returned, and the error is what every later call returns; [`error`](Self::error)
+    /// tells it at once.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Frame>, StreamError> {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
-        let decoded: Result<VecDeque<(Option<String>, String)>, _> = match &mut self.events {
-            Decoder::Sse(decoder) => decoder.push(bytes).map(|events| {
-                events
-                    .into_iter()
-                    .map(|event| (event.event, event.data))
-                    .collect()
-            }),
-            Decoder::Ndjson(decoder) => decoder
-                .push(bytes)
-                .map(|lines| lines.into_iter().map(|line| (None, line)).collect()),
+        if self.seen.ended {
+            return Ok(Vec::new());
+        }
+        let mut events = Vec::new();
+        let decoded = match &mut self.events {
+            Decoder::Sse(decoder) => decoder.feed(bytes, &mut |event| events.push((event.event, event.data))),
+            Decoder::Ndjson(decoder) => decoder.feed(bytes, &mut |line| events.push((None, line))),
         };
         let mut frames = Vec::new();
-        match decoded {
-            Ok(events) => {
-                for (event, data) in events {
-                    if let Err(error) = self.take(event, &data, &mut frames) {
-                        return self.fail(error, frames);
-                    }
-                }
-                Ok(frames)
+        for (event, data) in events {
+            if let Err(error) = self.take(event, &data, &mut frames) {
+                return self.fail(error, frames);
             }
-            Err(_) => self.fail(StreamError::TooLarge, frames),
+        }
+        match decoded {
+            Ok(()) => Ok(frames),
+            // What comes after the terminator is nobody's concern.
+            Err(TooLarge) if self.seen.ended => Ok(frames),
+            Err(TooLarge) => self.fail(StreamError::TooLarge, frames),
         }
     }
 
@@ -200,6 +197,11 @@ impl StreamTranslator {
     /// The model that the provider says answers.
     pub fn answered_model(&self) -> Option<&str> {
         self.seen.model.as_deref()
+    }
+
+    /// The error that the next call will return: known before the next bytes are awaited, which may never come.
+    pub const fn error(&self) -> Option<&StreamError> {
+        self.error.as_ref()
     }
 
     /// Whether the provider's terminator has come.

@@ -37,9 +37,13 @@ impl Seen {
 }
 
 impl Stamp {
-    /// The id of the call at `index`, for providers that have no ids.
+    /// The id of the call at `index`, for providers that have no ids. A later request may bring it to any provider:
+    /// OpenAI takes 40 bytes, Anthropic letters, digits, `_` and `-`. The end of an id is where it differs from others.
     fn call_id(&self, index: usize) -> String {
-        format!("call_{}_{index}", self.id)
+        const FROM_STAMP: usize = 24;
+        let plain: Vec<char> = self.id.chars().filter(char::is_ascii_alphanumeric).collect();
+        let tail: String = plain[plain.len().saturating_sub(FROM_STAMP)..].iter().collect();
+        format!("call_{tail}_{index}")
     }
 }
 

@@ -2,13 +2,15 @@
 //!
 //! Shapes follow <https://docs.claude.com/en/api/messages>.
 
+mod messages;
 mod read;
 mod reply;
 mod stream;
 mod stream_writer;
 mod write;
 
-pub(crate) use read::{read, without_our_marks};
+pub(crate) use messages::without_our_marks;
+pub(crate) use read::read;
 pub(crate) use reply::{read_reply, usage_and_model, write_reply};
 pub(crate) use stream::{Pass, StreamReader};
 pub(crate) use stream_writer::StreamWriter;

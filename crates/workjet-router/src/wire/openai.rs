@@ -2,12 +2,14 @@
 //!
 //! Shapes follow <https://platform.openai.com/docs/api-reference/chat>.
 
+mod messages;
 mod read;
 mod reply;
 mod stream;
 mod write;
 
-pub(crate) use read::{read, without_our_marks};
+pub(crate) use messages::without_our_marks;
+pub(crate) use read::read;
 pub(crate) use reply::{read_reply, usage_and_model, write_reply};
 pub(crate) use stream::{Pass, StreamReader, StreamWriter};
 pub(crate) use write::write;

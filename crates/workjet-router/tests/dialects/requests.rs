@@ -329,6 +329,20 @@ fn thinking_translates_where_there_is_a_counterpart() {
 }
 
 #[test]
+fn models_that_cannot_think_are_not_asked_to() {
+    let more = json!({"thinking": {"type": "enabled", "budget_tokens": 10_000}});
+    let request = parsed(Inbound::AnthropicMessages, more)
+        .encode(Outbound::OpenAi, "gpt-4o")
+        .unwrap();
+    assert_eq!(request.dropped, ["thinking"]);
+    assert!(
+        !String::from_utf8(request.body)
+            .unwrap()
+            .contains("reasoning_effort")
+    );
+}
+
+#[test]
 fn effort_gives_way_where_anthropic_allows_no_thinking() {
     let more = json!({"reasoning_effort": "high", "temperature": 0.2});
     let request = parsed(Inbound::OpenAiChat, more)

@@ -50,10 +50,10 @@ pub(crate) fn write(
     );
     put("seed", request.seed.cloned().map(Into::into));
     put("stop", (!request.stop.is_empty()).then(|| request.stop.into()));
-    put(
-        "reasoning_effort",
-        request.thinking.and_then(effort).map(Into::into),
-    );
+    match request.thinking.and_then(effort) {
+        Some(_) if !can_think(model) => notes.drop_field("thinking"),
+        effort => put("reasoning_effort", effort.map(Into::into)),
+    }
     put("response_format", request.format.as_ref().map(format));
     if !request.tools.is_empty() {
         put("tools", Some(request.tools.iter().map(tool).collect()));
@@ -220,4 +220,10 @@ fn effort(thinking: Thinking) -> Option<&'static str> {
         Thinking::Budget(4_097..=16_384) => Some("medium"),
         Thinking::Budget(_) => Some("high"),
     }
+}
+
+/// OpenAI's models before the reasoning ones refuse to be told how much to think; clients of Anthropic's dialect often
+/// ask for thinking whatever the model.
+fn can_think(model: &str) -> bool {
+    !["gpt-3.5", "gpt-4"].iter().any(|before| model.contains(before))
 }

@@ -3,6 +3,7 @@
 use futures_util::FutureExt;
 use workjet_auth::MemoryAuth;
 use workjet_conformance::Stage;
+use workjet_tenant::{MemoryRates, MemoryTenants};
 
 /// Nothing in memory ever waits, so one poll is enough.
 fn run<F: Future<Output = ()>>(suite: F) {
@@ -18,32 +19,24 @@ fn stage(store: &MemoryAuth) -> Stage<'_> {
 }
 
 #[test]
-fn memory_keys_conform() {
-    let store = MemoryAuth::new();
-    run(workjet_conformance::api_key_store(&stage(&store), &store));
+fn memory_rates_conform() {
+    run(workjet_conformance::rate_store(&MemoryRates::new()));
 }
 
 #[test]
-fn memory_sessions_conform() {
-    let store = MemoryAuth::new();
-    run(workjet_conformance::session_store(&stage(&store), &store));
+fn memory_tenants_conform() {
+    let store = MemoryTenants::new();
+    run(workjet_conformance::tenant_store(&store, &store, &store));
+    run(workjet_conformance::outbox(&store, &store, &store));
 }
 
 #[test]
-fn memory_users_conform() {
-    let store = MemoryAuth::new();
-    run(workjet_conformance::user_store(&stage(&store), &store));
-}
-
-#[test]
-fn memory_secrets_conform() {
-    let store = MemoryAuth::new();
-    run(workjet_conformance::secret_store(&stage(&store), &store));
-}
-
-#[test]
-fn memory_tenants_and_outbox_conform() {
+fn memory_auth_conforms() {
     let store = MemoryAuth::new();
     run(workjet_conformance::tenant_store(&store, &store, &store));
     run(workjet_conformance::outbox(&store, &store, &store));
+    run(workjet_conformance::user_store(&stage(&store), &store));
+    run(workjet_conformance::api_key_store(&stage(&store), &store));
+    run(workjet_conformance::session_store(&stage(&store), &store));
+    run(workjet_conformance::secret_store(&stage(&store), &store));
 }

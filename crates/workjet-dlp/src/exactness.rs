@@ -2,6 +2,8 @@
 //!
 //! Texts come from a grammar of near-misses: pieces that match, pieces that almost do, and what joins and breaks them.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
 use crate::custom::Scratch;
@@ -51,7 +53,13 @@ fn workjet_key() -> String {
     format!("{body}_{}", std::str::from_utf8(&sum).expect("base62 is ASCII"))
 }
 
-fn engine() -> Engine {
+/// Compiled once: patterns take longer to compile than texts to scan.
+fn engine() -> &'static Engine {
+    static ENGINE: LazyLock<Engine> = LazyLock::new(build);
+    &ENGINE
+}
+
+fn build() -> Engine {
     let pattern = |name, pattern| CustomPattern::new(name, pattern).expect("a pattern");
     Engine::builder()
         .preset(Preset::Standard)
@@ -86,7 +94,7 @@ fn reference(engine: &Engine, bytes: &[u8], policy: &Policy) -> Vec<u8> {
         }
         for rule in rules.iter() {
             let action = policy.action(&rule.detector);
-            if action == Action::Off {
+            if action == Action::Off || !rule.can_start(bytes[at]) {
                 continue;
             }
             if let Verdict::Match(hit) = rule.verify(&window, at, &mut scratch) {
@@ -148,11 +156,11 @@ fn short_texts_cut_in_every_possible_way_give_the_whole() {
         "pw=ab12!x y", "://u:p@h", "pwd: 'a1b2c3", "[REDACTED:", "+3281234567", "02-39-4", "fooé", "foo baré", "-----BEGI", "\u{20ac}5 ",
     ];
     for text in texts {
-        let whole = reference(&engine, text.as_bytes(), &policy);
+        let whole = reference(engine, text.as_bytes(), &policy);
         assert!(text.len() <= 13, "{text}");
         for mask in 0..1_u32 << (text.len() - 1) {
             let cuts: Vec<usize> = (1..text.len()).filter(|cut| mask >> (cut - 1) & 1 == 1).collect();
-            check_stream(&engine, text.as_bytes(), &cuts, &policy, &whole);
+            check_stream(engine, text.as_bytes(), &cuts, &policy, &whole);
         }
     }
 }
@@ -163,16 +171,18 @@ fn every_piece_cut_in_two_anywhere_gives_the_whole() {
     let policy = Policy::redact_all();
     for piece in pieces() {
         for text in [piece.clone(), format!("phone password: {piece} {piece}"), format!("x{piece}x")] {
-            let whole = reference(&engine, text.as_bytes(), &policy);
+            let whole = reference(engine, text.as_bytes(), &policy);
             for cut in 0..text.len() {
-                check_stream(&engine, text.as_bytes(), &[cut], &policy, &whole);
+                check_stream(engine, text.as_bytes(), &[cut], &policy, &whole);
             }
         }
     }
 }
 
+static PIECES: LazyLock<Vec<String>> = LazyLock::new(pieces);
+
 fn texts() -> impl Strategy<Value = String> {
-    prop::collection::vec(prop::sample::select(pieces()), 1..12).prop_map(|pieces| pieces.concat())
+    prop::collection::vec(prop::sample::select(&**PIECES), 1..12).prop_map(|pieces| pieces.concat())
 }
 
 fn cuts(length: usize) -> impl Strategy<Value = Vec<usize>> {
@@ -180,14 +190,14 @@ fn cuts(length: usize) -> impl Strategy<Value = Vec<usize>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(1_000), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(200), max_shrink_iters: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_cut_anyhow_gives_the_whole((text, cuts) in texts().prop_flat_map(|text| {
         let length = text.len();
         (Just(text), cuts(length))
     })) {
-        check(&engine(), text.as_bytes(), &cuts);
+        check(engine(), text.as_bytes(), &cuts);
     }
 
     #[test]
@@ -197,7 +207,7 @@ proptest! {
     })) {
         let mut bytes = text.into_bytes();
         bytes.splice(at..at, junk);
-        check(&engine(), &bytes, &cuts);
+        check(engine(), &bytes, &cuts);
     }
 
     #[test]
@@ -208,7 +218,7 @@ proptest! {
         if text.is_char_boundary(at) && text.is_char_boundary(at + 1) {
             text.replace_range(at..=at, &char::from(byte).to_string());
         }
-        check(&engine(), text.as_bytes(), &[at]);
+        check(engine(), text.as_bytes(), &[at]);
     }
 }
 

@@ -295,7 +295,7 @@ impl Rule {
         }
     }
 
-    fn can_start(&self, byte: u8) -> bool {
+    pub(crate) fn can_start(&self, byte: u8) -> bool {
         match &self.kind {
             Kind::BuiltIn(rule) => (rule.starts)(byte),
             Kind::Custom(custom) => custom.can_start(byte),

@@ -67,12 +67,11 @@ fn begins_here(window: &Window<'_>, at: usize) -> bool {
             .byte_before(at - 1)
             .is_some_and(|byte| byte.is_ascii_digit()),
         Some(byte) if byte.is_ascii_alphabetic() => {
-            let token = window
-                .behind(at)
-                .iter()
-                .rev()
-                .take_while(|byte| byte.is_ascii_alphanumeric());
-            !token.take(64).any(u8::is_ascii_digit)
+            // `card4111…` is a card, `U6292…` a licence and `3fa4111…` a hash.
+            let behind = window.behind(at);
+            let letters = behind.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+            let digit = behind[..behind.len() - letters].last().is_some_and(u8::is_ascii_digit);
+            letters > 1 && !digit
         }
         _ => true,
     }

@@ -18,7 +18,7 @@ pub(crate) struct BuiltIn {
     pub(crate) detector: Detector,
     /// What it finds, for people.
     pub(crate) finds: &'static str,
-    /// Whether a match may begin with this byte. A superset; it keeps `verify` from being called everywhere.
+    /// Whether a match may begin with this byte: `verify` is called nowhere else.
     pub(crate) starts: fn(u8) -> bool,
     /// Whether a match begins at this place. Reads at most `longest` bytes and one character from there on, and at most
     /// [`LOOK_BEHIND`](crate::search::LOOK_BEHIND) bytes before.

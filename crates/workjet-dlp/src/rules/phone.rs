@@ -236,7 +236,7 @@ fn international(digits: &[u8]) -> bool {
     let Some(plan) = plan(digits) else { return false };
     let national = &digits[plan.code_digits..];
     let length = (plan.least..=plan.most).contains(&national.len()) && (7..=15).contains(&digits.len());
-    length && national.iter().any(|digit| *digit != national[0]) && (plan.code != 1 || north_american(national))
+    length && national.iter().any(|digit| *digit != national[0]) && (plan.code != 1 || national[0] >= 2)
 }
 
 /// Area code, exchange and line of the [North American plan](https://nationalnanpa.com/about_us/abt_nanp.html).
@@ -282,7 +282,7 @@ const PHONE_WORDS: &[&str] = &[
 ];
 
 const CALLING_WORDS: &[&str] =
-    &[" call ", " answering ", " reach ", " text ", " message ", " messages ", " contact ", " ring ", " calls ", " number "];
+    &[" call ", " answering ", " reach ", " text ", " message ", " messages ", " contact ", " ring ", " calls "];
 
 /// A space, `ext.`, a space and digits.
 const MAX_EXTENSION: usize = 12;

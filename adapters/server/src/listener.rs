@@ -6,7 +6,9 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -14,19 +16,23 @@ use axum::extract::MatchedPath;
 use axum::middleware::Next;
 use axum::{BoxError, Router};
 use http::{Request, Response};
-use hyper::body::Incoming;
+use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 use workjet_gateway::RemoteAddress;
 
 /// How long a shutdown waits for replies that are on their way.
 pub(crate) const GRACE: Duration = Duration::from_secs(30);
+
+/// How long the last bytes of the last reply may take from here to the socket.
+const FLUSH: Duration = Duration::from_millis(500);
 
 /// A client that has not agreed on TLS by then, or not sent its headers, is none.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -54,6 +60,9 @@ impl Listener {
         let acceptor = self.tls.map(TlsAcceptor::from);
         let connections = Arc::new(Semaphore::new(self.max_connections.min(Semaphore::MAX_PERMITS)));
         let graceful = GracefulShutdown::new();
+        let (replying, mut replied) = mpsc::channel(1);
+        // Ended with this function at the latest, so that no connection outlives the gateway that it belongs to.
+        let mut open = JoinSet::new();
         tokio::pin!(shutdown);
 
         loop {
@@ -72,17 +81,33 @@ impl Listener {
                 },
                 () = &mut shutdown => break,
             };
-            let (router, acceptor, watcher) = (router.clone(), acceptor.clone(), graceful.watcher());
-            tokio::spawn(async move {
+            let client = Client {
+                remote,
+                router: router.clone(),
+                replying: replying.downgrade(),
+            };
+            let (acceptor, watcher) = (acceptor.clone(), graceful.watcher());
+            open.spawn(async move {
                 let _permit = permit;
-                if let Err(error) = connection(stream, remote, router, acceptor, watcher).await {
+                if let Err(error) = client.connection(stream, acceptor, watcher).await {
                     tracing::debug!(%error, "connection ended");
                 }
             });
+            while open.try_join_next().is_some() {}
         }
         // Whoever connects from here on is refused by the system, not left waiting.
         drop(self.socket);
-        if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
+        drop(replying);
+        let all_replied = async {
+            // Nothing is ever sent; the channel closes with the last reply.
+            let _ = replied.recv().await;
+            tokio::time::sleep(FLUSH).await;
+        };
+        // An HTTP/2 client that has its replies can keep its connection open for as long as it likes.
+        let finished = async {
+            tokio::select! { () = graceful.shutdown() => {}, () = all_replied => {} }
+        };
+        if tokio::time::timeout(GRACE, finished).await.is_err() {
             tracing::warn!(
                 "some replies were still on their way after {} s and are cut off",
                 GRACE.as_secs()
@@ -91,52 +116,96 @@ impl Listener {
     }
 }
 
-/// One connection, from its handshake to its end.
-async fn connection(
-    stream: TcpStream,
+/// Whoever is at the other end of one connection.
+struct Client {
     remote: SocketAddr,
     router: Router,
-    acceptor: Option<TlsAcceptor>,
-    watcher: Watcher,
-) -> Result<(), BoxError> {
-    // Or the first token of a stream waits for a delayed acknowledgement.
-    stream.set_nodelay(true)?;
-    match acceptor {
-        Some(acceptor) => {
-            let stream = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await??;
-            speak(stream, remote, router, watcher).await
+    replying: mpsc::WeakSender<()>,
+}
+
+impl Client {
+    /// One connection, from its handshake to its end.
+    async fn connection(
+        self,
+        stream: TcpStream,
+        acceptor: Option<TlsAcceptor>,
+        watcher: Watcher,
+    ) -> Result<(), BoxError> {
+        // Or the first token of a stream waits for a delayed acknowledgement.
+        stream.set_nodelay(true)?;
+        match acceptor {
+            Some(acceptor) => {
+                let stream = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await??;
+                self.speak(stream, watcher).await
+            }
+            None => self.speak(stream, watcher).await,
         }
-        None => speak(stream, remote, router, watcher).await,
+    }
+
+    async fn speak<S>(self, stream: S, watcher: Watcher) -> Result<(), BoxError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADERS)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEADER_BYTES);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
+            .max_header_list_size(MAX_HEADER_BYTES as u32)
+            .keep_alive_interval(Some(KEEP_ALIVE))
+            .keep_alive_timeout(KEEP_ALIVE);
+
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            // None once a shutdown has seen the last reply out.
+            let replying = self.replying.upgrade();
+            request.extensions_mut().insert(RemoteAddress(self.remote.ip()));
+            let response = self.router.clone().oneshot(request.map(Body::new));
+            async move {
+                response.await.map(|response| {
+                    response.map(|body| Reply {
+                        body,
+                        _replying: replying,
+                    })
+                })
+            }
+        });
+        let connection = builder
+            .serve_connection(TokioIo::new(stream), service)
+            .into_owned();
+        watcher.watch(connection).await
     }
 }
 
-async fn speak<S>(stream: S, remote: SocketAddr, router: Router, watcher: Watcher) -> Result<(), BoxError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEADER_BYTES);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
-        .max_header_list_size(MAX_HEADER_BYTES as u32)
-        .keep_alive_interval(Some(KEEP_ALIVE))
-        .keep_alive_timeout(KEEP_ALIVE);
+/// A body that a shutdown waits for.
+struct Reply {
+    body: Body,
+    _replying: Option<mpsc::Sender<()>>,
+}
 
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(RemoteAddress(remote.ip()));
-        router.clone().oneshot(request.map(Body::new))
-    });
-    let connection = builder
-        .serve_connection(TokioIo::new(stream), service)
-        .into_owned();
-    watcher.watch(connection).await
+impl http_body::Body for Reply {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// One line for each request: which route, how it ended, how long its head took. Never the path itself, into which a

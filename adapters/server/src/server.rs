@@ -93,6 +93,8 @@ impl ServerBuilder {
         let certificate = certificate(&config, &data)?;
 
         let operator = Operator::dangerously_claim();
+        // Made now even if nothing is sealed yet, so that a backup of the first day has them.
+        data.key_encryption_keys()?;
         let given = Given::read(&config, &data, &operator).await?;
         let admin = data.admin();
         let first_start = admin.bootstrap(&operator, SystemClock.now()).await?;

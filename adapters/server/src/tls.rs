@@ -30,7 +30,7 @@ pub struct Certificate {
 }
 
 enum Origin {
-    LocalCa(LocalCa),
+    LocalCa(Box<LocalCa>),
     Files { cert: PathBuf, key: PathBuf },
 }
 
@@ -44,7 +44,7 @@ impl Certificate {
         let pair = ca.certificate(now)?;
         Ok(Self {
             current: RwLock::new(Arc::new(pair)),
-            origin: Origin::LocalCa(ca),
+            origin: Origin::LocalCa(Box::new(ca)),
         })
     }
 

@@ -133,7 +133,7 @@ fn data_folder_and_keys_are_for_their_owner_alone() {
             & 0o777
     };
     assert_eq!(mode(""), 0o700);
-    for key in ["keys/commitment", "tls/ca.key", "tls/server.key"] {
+    for key in ["keys/kek", "keys/commitment", "tls/ca.key", "tls/server.key"] {
         assert_eq!(mode(key), 0o600, "{key}");
     }
     gateway.stop();

@@ -94,7 +94,7 @@ impl Verify {
         };
         let bar = progress();
         let report = verify(&LogFolder::new(&self.path), since.as_ref(), &mut |progress| {
-            show(&bar, progress)
+            show(&bar, progress);
         });
         bar.finish_and_clear();
         match report.map_err(|error| Failure::about(self.path.display(), error))? {
@@ -189,7 +189,7 @@ fn progress() -> ProgressBar {
 
 fn show(bar: &ProgressBar, progress: Progress) {
     // Each entry takes a microsecond or so; the bar need not know of all.
-    if progress.done % 1024 == 0 || progress.done == progress.total {
+    if progress.done.is_multiple_of(1024) || progress.done == progress.total {
         bar.set_length(progress.total);
         bar.set_position(progress.done);
     }

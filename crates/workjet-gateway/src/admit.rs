@@ -39,7 +39,12 @@ pub struct Ticket {
 impl Ticket {
     /// A ticket for a request that came now.
     pub fn new(host: &Host, id: RequestId, inbound: Inbound, purpose: Purpose) -> Self {
-        Self { id, inbound, purpose, started: host.clock.now() }
+        Self {
+            id,
+            inbound,
+            purpose,
+            started: host.clock.now(),
+        }
     }
 
     /// What the log calls the client's dialect.
@@ -57,7 +62,9 @@ pub(crate) fn request_id(host: &Host) -> RequestId {
     let mut random = [0; 10];
     host.entropy.fill(&mut random);
     let ms = host.clock.now().as_millisecond();
-    format!("req_{ms:012x}{}", hex::encode(random)).parse().expect("lower-case hex is a valid id")
+    format!("req_{ms:012x}{}", hex::encode(random))
+        .parse()
+        .expect("lower-case hex is a valid id")
 }
 
 /// A request that may be served, not yet looked into. Only [`admit`] makes one.
@@ -103,14 +110,25 @@ pub async fn admit(
     body: Body,
 ) -> Result<Admitted, Refusal> {
     if !caller.scope().role().may_use_models() {
-        return Err(Refusal::forbidden("your role reads the audit log and usage; it may not use models"));
+        return Err(Refusal::forbidden(
+            "your role reads the audit log and usage; it may not use models",
+        ));
     }
     let settings = Arc::clone(core.settings(caller.scope().tenant()));
     let standings = reserve(core, host, &settings, caller.scope(), &ticket).await?;
     match read(core, host, &settings, &ticket, body).await {
         Ok((body, preview, resolved)) => {
             let (scope, headers) = (caller.scope().clone(), passed(headers));
-            Ok(Admitted(Parts { scope, ticket, settings, standings, preview, resolved, headers, body }))
+            Ok(Admitted(Parts {
+                scope,
+                ticket,
+                settings,
+                standings,
+                preview,
+                resolved,
+                headers,
+                body,
+            }))
         }
         Err(refusal) => Err(refusal.standing(standings)),
     }
@@ -118,7 +136,12 @@ pub async fn admit(
 
 fn passed(headers: &HeaderMap) -> HeaderMap {
     let name = |name: &'static str| http::HeaderName::from_static(name);
-    let every = |name: http::HeaderName| headers.get_all(&name).iter().map(move |value| (name.clone(), value.clone()));
+    let every = |name: http::HeaderName| {
+        headers
+            .get_all(&name)
+            .iter()
+            .map(move |value| (name.clone(), value.clone()))
+    };
     PASSED.into_iter().map(name).flat_map(every).collect()
 }
 
@@ -130,16 +153,26 @@ async fn reserve(
     scope: &Scope,
     ticket: &Ticket,
 ) -> Result<Vec<Standing>, Refusal> {
-    let (Some(quota), Some(user)) = (settings.user_requests, scope.user()) else { return Ok(Vec::new()) };
-    let charges = [Charge { key: LimitKey::user_requests(user), quota, amount: 1 }];
+    let (Some(quota), Some(user)) = (settings.user_requests, scope.user()) else {
+        return Ok(Vec::new());
+    };
+    let charges = [Charge {
+        key: LimitKey::user_requests(user),
+        quota,
+        amount: 1,
+    }];
     // What a crash leaves open stays charged, and is forgotten some time after the request could still have lived.
     let ttl = core.timeouts.total + Duration::from_secs(60);
-    let decision = host.rates.reserve(scope, &ticket.id, &charges, ticket.started, ttl).await;
+    let decision = host
+        .rates
+        .reserve(scope, &ticket.id, &charges, ticket.started, ttl)
+        .await;
     match decision.map_err(|_| Refusal::unavailable())? {
         Decision::Allow(standings) => Ok(standings),
-        Decision::Deny { retry_after, standings } => {
-            Err(Refusal::rate_limited(retry_after).standing(standings))
-        }
+        Decision::Deny {
+            retry_after,
+            standings,
+        } => Err(Refusal::rate_limited(retry_after).standing(standings)),
     }
 }
 
@@ -160,8 +193,13 @@ async fn read(
             error.column()
         ))
     })?;
-    let preview = ticket.inbound.preview(&body).map_err(|error| Refusal::from(workjet_router::ApiError::from(error)))?;
-    let resolved = settings.resolve(&preview.model).ok_or_else(Refusal::model_not_found)?;
+    let preview = ticket
+        .inbound
+        .preview(&body)
+        .map_err(|error| Refusal::from(workjet_router::ApiError::from(error)))?;
+    let resolved = settings
+        .resolve(&preview.model)
+        .ok_or_else(Refusal::model_not_found)?;
     Ok((body, preview, resolved))
 }
 

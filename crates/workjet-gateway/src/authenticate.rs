@@ -37,7 +37,11 @@ const TOUCH_AFTER: SignedDuration = SignedDuration::from_secs(60);
 ///
 /// # Errors
 /// 401 for no or a wrong credential, 403 for a cookie from a foreign page, 503 if the store does not answer.
-pub async fn authenticate(host: &Host, headers: &HeaderMap, changes_state: bool) -> Result<Authenticated, Refusal> {
+pub async fn authenticate(
+    host: &Host,
+    headers: &HeaderMap,
+    changes_state: bool,
+) -> Result<Authenticated, Refusal> {
     let now = host.clock.now();
     match credential(headers)? {
         Credential::Key(key) => by_key(host, &key, now).await,
@@ -81,10 +85,17 @@ fn credential(headers: &HeaderMap) -> Result<Credential, Refusal> {
 }
 
 async fn by_key(host: &Host, key: &ApiKey, now: Timestamp) -> Result<Authenticated, Refusal> {
-    let stored = host.keys.find_by_hash(&key.hash()).await.map_err(|_| Refusal::unavailable())?;
+    let stored = host
+        .keys
+        .find_by_hash(&key.hash())
+        .await
+        .map_err(|_| Refusal::unavailable())?;
     let stored = stored.ok_or_else(Refusal::unauthenticated)?;
     let principal = stored.verify(key, now).map_err(|_| Refusal::unauthenticated())?;
-    if stored.last_used.is_none_or(|last| now.duration_since(last) >= TOUCH_AFTER) {
+    if stored
+        .last_used
+        .is_none_or(|last| now.duration_since(last) >= TOUCH_AFTER)
+    {
         let (keys, scope, id) = (host.keys.clone(), principal.scope().clone(), stored.id.clone());
         // Nobody waits for it, and a failure only leaves "last used" a little older.
         host.spawner.spawn(Box::pin(async move {
@@ -95,11 +106,21 @@ async fn by_key(host: &Host, key: &ApiKey, now: Timestamp) -> Result<Authenticat
 }
 
 async fn by_session(host: &Host, token: &SessionToken, now: Timestamp) -> Result<Authenticated, Refusal> {
-    let stored = host.sessions.find_by_hash(&token.hash()).await.map_err(|_| Refusal::unavailable())?;
+    let stored = host
+        .sessions
+        .find_by_hash(&token.hash())
+        .await
+        .map_err(|_| Refusal::unavailable())?;
     let stored = stored.ok_or_else(Refusal::unauthenticated)?;
-    let principal = stored.verify(token, now).map_err(|_| Refusal::unauthenticated())?;
+    let principal = stored
+        .verify(token, now)
+        .map_err(|_| Refusal::unauthenticated())?;
     if now.duration_since(stored.last_seen) >= TOUCH_AFTER {
-        let (sessions, scope, id) = (host.sessions.clone(), principal.scope().clone(), stored.id.clone());
+        let (sessions, scope, id) = (
+            host.sessions.clone(),
+            principal.scope().clone(),
+            stored.id.clone(),
+        );
         host.spawner.spawn(Box::pin(async move {
             let _ = sessions.touch(&scope, &id, now).await;
         }));

@@ -38,12 +38,24 @@ pub(crate) struct Clearance {
 impl Clearance {
     /// For one reply to a client that speaks `inbound`.
     pub(crate) fn new(settings: &Settings, inbound: Inbound) -> Self {
-        let scanner = ReplyScanner::new(inbound, &settings.engine, &settings.response, settings.unscannable);
-        Self { scanner, policy: settings.unscannable }
+        let scanner = ReplyScanner::new(
+            inbound,
+            &settings.engine,
+            &settings.response,
+            settings.unscannable,
+        );
+        Self {
+            scanner,
+            policy: settings.unscannable,
+        }
     }
 
     /// Takes the next frame of a stream. What comes back may go out, also if a refusal follows.
-    pub(crate) fn frame(&mut self, frame: Frame, findings: &mut Findings) -> (Vec<Cleared<Frame>>, Option<Refusal>) {
+    pub(crate) fn frame(
+        &mut self,
+        frame: Frame,
+        findings: &mut Findings,
+    ) -> (Vec<Cleared<Frame>>, Option<Refusal>) {
         let step = self.scanner.push(frame);
         self.settle(step, findings)
     }

@@ -52,7 +52,9 @@ pub struct Settings {
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").field("providers", &self.providers).finish_non_exhaustive()
+        f.debug_struct("Settings")
+            .field("providers", &self.providers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -79,7 +81,10 @@ impl Settings {
             base_url: String::new(),
             key: None,
         };
-        Self { providers: vec![demo], ..Self::standard() }
+        Self {
+            providers: vec![demo],
+            ..Self::standard()
+        }
     }
 
     /// What a configuration file says. `key` finds the API key of the provider that it is given the name of; whoever
@@ -87,7 +92,10 @@ impl Settings {
     ///
     /// # Errors
     /// If its tiers and aliases do not make routes.
-    pub fn from_config(config: &Config, key: impl Fn(&str) -> Option<SecretString>) -> Result<Self, RouteError> {
+    pub fn from_config(
+        config: &Config,
+        key: impl Fn(&str) -> Option<SecretString>,
+    ) -> Result<Self, RouteError> {
         let provider = |provider: &crate::config::Provider| Provider {
             name: provider.name.clone(),
             kind: provider.kind,
@@ -95,8 +103,14 @@ impl Settings {
             key: key(&provider.name),
         };
         let names = config.providers.iter().map(|provider| provider.name.as_str());
-        let tiers = config.tiers.iter().map(|tier| (tier.name.as_str(), tier.targets.clone()));
-        let aliases = config.aliases.iter().map(|(name, target)| (name.as_str(), target.as_str()));
+        let tiers = config
+            .tiers
+            .iter()
+            .map(|tier| (tier.name.as_str(), tier.targets.clone()));
+        let aliases = config
+            .aliases
+            .iter()
+            .map(|(name, target)| (name.as_str(), target.as_str()));
         Ok(Self {
             engine: config.dlp.engine.clone(),
             request: in_full(&config.dlp.engine, &config.dlp.request),
@@ -116,7 +130,12 @@ impl Settings {
     /// The model names that a client can use.
     pub(crate) fn models(&self) -> Vec<String> {
         let mut names: Vec<String> = self.routes.list().into_iter().map(|listed| listed.id).collect();
-        if names.is_empty() && self.providers.iter().any(|provider| provider.kind == ProviderKind::Demo) {
+        if names.is_empty()
+            && self
+                .providers
+                .iter()
+                .any(|provider| provider.kind == ProviderKind::Demo)
+        {
             names.push("demo:echo".to_owned());
         }
         names
@@ -131,7 +150,10 @@ impl Settings {
         match self.providers.as_slice() {
             [only] if only.kind == ProviderKind::Demo && !model.is_empty() => {
                 let model = model.strip_prefix("demo:").unwrap_or(model);
-                Some(Resolved { tier: None, targets: vec![Target::new(&only.name, model)] })
+                Some(Resolved {
+                    tier: None,
+                    targets: vec![Target::new(&only.name, model)],
+                })
             }
             _ => None,
         }
@@ -199,7 +221,9 @@ pub struct CoreOptions {
 
 impl fmt::Debug for CoreOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CoreOptions").field("default_tenant", &self.default_tenant).finish_non_exhaustive()
+        f.debug_struct("CoreOptions")
+            .field("default_tenant", &self.default_tenant)
+            .finish_non_exhaustive()
     }
 }
 
@@ -232,7 +256,9 @@ pub struct Core {
 
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Core").field("tenants", &self.tenants.keys()).finish_non_exhaustive()
+        f.debug_struct("Core")
+            .field("tenants", &self.tenants.keys())
+            .finish_non_exhaustive()
     }
 }
 
@@ -279,7 +305,9 @@ impl Core {
     pub(crate) fn keyed_hash(&self, purpose: &str) -> KeyedHash {
         let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.commitment_key)
             .expect("HMAC takes a key of any length");
-        KeyedHash(mac).add(&(purpose.len() as u64).to_be_bytes()).add(purpose.as_bytes())
+        KeyedHash(mac)
+            .add(&(purpose.len() as u64).to_be_bytes())
+            .add(purpose.as_bytes())
     }
 }
 

@@ -90,7 +90,18 @@ pub(crate) async fn dispatch(
 ) -> Ended {
     let now = host.clock.now();
     let deadline = later(now, core.timeouts.total);
-    Run { core, host, recorded, headers, served, outlet, deadline, client_gone: false }.run().await
+    Run {
+        core,
+        host,
+        recorded,
+        headers,
+        served,
+        outlet,
+        deadline,
+        client_gone: false,
+    }
+    .run()
+    .await
 }
 
 impl Served {
@@ -128,7 +139,11 @@ struct Failure {
 
 impl Failure {
     fn new(end: AttemptEnd, refusal: Refusal) -> Self {
-        Self { end, status: None, refusal }
+        Self {
+            end,
+            status: None,
+            refusal,
+        }
     }
 }
 
@@ -136,9 +151,10 @@ impl From<UpstreamError> for Failure {
     fn from(error: UpstreamError) -> Self {
         match error {
             UpstreamError::Timeout => Self::new(AttemptEnd::TimedOut, Refusal::provider_timeout()),
-            UpstreamError::Connect => {
-                Self::new(AttemptEnd::Failed, Refusal::provider_unavailable(error.to_string(), None))
-            }
+            UpstreamError::Connect => Self::new(
+                AttemptEnd::Failed,
+                Refusal::provider_unavailable(error.to_string(), None),
+            ),
             _ => Self::new(AttemptEnd::Failed, Refusal::provider_error(error.to_string())),
         }
     }
@@ -161,7 +177,11 @@ impl Run<'_> {
             Ok(targets) => targets,
             Err(refusal) => return Ended::Refused(refusal),
         };
-        let mut plan = Plan::new(self.inspected().scope().tenant().as_str(), targets, RetryPolicy::default());
+        let mut plan = Plan::new(
+            self.inspected().scope().tenant().as_str(),
+            targets,
+            RetryPolicy::default(),
+        );
         let mut last: Option<Refusal> = None;
         loop {
             let now = self.host.clock.now();
@@ -175,12 +195,22 @@ impl Run<'_> {
             match step {
                 Step::Try(target) => match self.attempt(&target, now).await {
                     Ok(ended) => {
-                        plan.ended(AttemptEnd::Answered, self.host.clock.now(), 0.5, &mut self.core.breakers());
+                        plan.ended(
+                            AttemptEnd::Answered,
+                            self.host.clock.now(),
+                            0.5,
+                            &mut self.core.breakers(),
+                        );
                         return ended;
                     }
                     Err(failure) => {
                         let jitter = self.jitter();
-                        plan.ended(failure.end, self.host.clock.now(), jitter, &mut self.core.breakers());
+                        plan.ended(
+                            failure.end,
+                            self.host.clock.now(),
+                            jitter,
+                            &mut self.core.breakers(),
+                        );
                         last = Some(failure.refusal);
                     }
                 },
@@ -188,7 +218,9 @@ impl Run<'_> {
                     // Ends early only if the client goes or the time is over, which the loop sees.
                     self.wait(pause, pending::<()>()).await;
                 }
-                Step::GiveUp { reason, retry_after } => return Ended::Refused(given_up(last, reason, retry_after)),
+                Step::GiveUp { reason, retry_after } => {
+                    return Ended::Refused(given_up(last, reason, retry_after));
+                }
             }
         }
     }
@@ -208,12 +240,17 @@ impl Run<'_> {
         let mut verdicts: Vec<(ProviderKind, Option<Refusal>)> = Vec::new();
         let mut fit = Vec::new();
         for target in all {
-            let Some(provider) = self.inspected().settings().provider(&target.provider) else { continue };
+            let Some(provider) = self.inspected().settings().provider(&target.provider) else {
+                continue;
+            };
             if !verdicts.iter().any(|(kind, _)| *kind == provider.kind) {
                 let verdict = self.recorded.call(self.core, provider, target).err();
                 verdicts.push((provider.kind, verdict));
             }
-            if verdicts.iter().any(|(kind, verdict)| *kind == provider.kind && verdict.is_none()) {
+            if verdicts
+                .iter()
+                .any(|(kind, verdict)| *kind == provider.kind && verdict.is_none())
+            {
                 fit.push(target.clone());
             }
         }
@@ -226,12 +263,21 @@ impl Run<'_> {
     /// Tries one target, and notes how it went.
     async fn attempt(&mut self, target: &Target, began: Timestamp) -> Result<Ended, Failure> {
         let Some(provider) = self.inspected().settings().provider(&target.provider).cloned() else {
-            return Err(Failure::new(AttemptEnd::Refused { status: 404, retry_after: None }, Refusal::model_not_found()));
+            return Err(Failure::new(
+                AttemptEnd::Refused {
+                    status: 404,
+                    retry_after: None,
+                },
+                Refusal::model_not_found(),
+            ));
         };
         let result = match self.recorded.call(self.core, &provider, target) {
             Ok(prepared) => self.exchange(target, &provider, prepared).await,
             Err(refusal) => {
-                let end = AttemptEnd::Refused { status: refusal.status, retry_after: None };
+                let end = AttemptEnd::Refused {
+                    status: refusal.status,
+                    retry_after: None,
+                };
                 Err(Failure::new(end, refusal))
             }
         };
@@ -242,7 +288,9 @@ impl Run<'_> {
             Err(_) if self.client_gone => (None, Some("client_gone")),
             Err(failure) => (failure.status, Some(failure.refusal.code)),
         };
-        self.core.metrics.attempt(provider.kind.as_str(), error.unwrap_or("ok"));
+        self.core
+            .metrics
+            .attempt(provider.kind.as_str(), error.unwrap_or("ok"));
         self.served.attempts.push(Attempt {
             target: target.to_string(),
             status,
@@ -252,8 +300,17 @@ impl Run<'_> {
         result
     }
 
-    async fn exchange(&mut self, target: &Target, provider: &Provider, prepared: Prepared) -> Result<Ended, Failure> {
-        let Prepared { call, dropped, commitment } = prepared;
+    async fn exchange(
+        &mut self,
+        target: &Target,
+        provider: &Provider,
+        prepared: Prepared,
+    ) -> Result<Ended, Failure> {
+        let Prepared {
+            call,
+            dropped,
+            commitment,
+        } = prepared;
         self.served.commitment = Some(commitment);
         let (host, stamp) = (self.host, self.stamp());
         let sent = async {
@@ -262,7 +319,10 @@ impl Run<'_> {
                 _ => host.upstream.send(call).await,
             }
         };
-        let reply = self.wait(self.core.timeouts.head, sent).await.unwrap_or(Err(UpstreamError::Timeout))?;
+        let reply = self
+            .wait(self.core.timeouts.head, sent)
+            .await
+            .unwrap_or(Err(UpstreamError::Timeout))?;
         let outbound = dialect(provider.kind);
         if !(200..300).contains(&reply.status) {
             return Err(self.refused(outbound, reply).await);
@@ -276,7 +336,8 @@ impl Run<'_> {
             dropped,
             passed: passed(&reply.headers),
         });
-        let result = if self.inspected().ticket().purpose == Purpose::Chat && self.inspected().chat().stream() {
+        let result = if self.inspected().ticket().purpose == Purpose::Chat && self.inspected().chat().stream()
+        {
             self.stream(outbound, reply.body).await
         } else {
             self.whole(outbound, reply.body).await
@@ -289,16 +350,29 @@ impl Run<'_> {
 
     /// Reads an error reply, as far as it is worth reading.
     async fn refused(&mut self, outbound: Outbound, reply: UpstreamReply) -> Failure {
-        let UpstreamReply { status, headers, body } = reply;
+        let UpstreamReply {
+            status,
+            headers,
+            body,
+        } = reply;
         let body = self.read(body, MAX_ERROR).await.unwrap_or_default();
         let chat = self.inspected().chat();
         let error = ReplyTranslator::new(outbound, chat.inbound(), chat, self.stamp()).error(status, &body);
         let now = self.host.clock.now();
         let header = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let wait = header.and_then(|value| retry_after(value, now)).or(error.retry_after());
+        let wait = header
+            .and_then(|value| retry_after(value, now))
+            .or(error.retry_after());
         let mut refusal = Refusal::from(error.to_api_error());
         refusal.retry_after = wait;
-        Failure { end: AttemptEnd::Refused { status, retry_after: wait }, status: Some(status), refusal }
+        Failure {
+            end: AttemptEnd::Refused {
+                status,
+                retry_after: wait,
+            },
+            status: Some(status),
+            refusal,
+        }
     }
 
     /// A whole reply: read, translate, clear.
@@ -327,7 +401,11 @@ impl Run<'_> {
     }
 
     /// A stream: translate, clear and send each piece as it comes, all but the terminator.
-    async fn stream(&mut self, outbound: Outbound, mut body: BoxStream<'static, Piece>) -> Result<Ended, Failure> {
+    async fn stream(
+        &mut self,
+        outbound: Outbound,
+        mut body: BoxStream<'static, Piece>,
+    ) -> Result<Ended, Failure> {
         let (chat, settings) = (self.inspected().chat(), self.inspected().settings());
         let mut translator = StreamTranslator::new(outbound, chat.inbound(), chat, self.stamp());
         let mut clearance = Clearance::new(settings, chat.inbound());
@@ -347,7 +425,11 @@ impl Run<'_> {
                 Err(_) if self.client_gone => return Ok(Ended::ClientGone),
                 Err(broken) => {
                     let failure = broken.into_failure();
-                    return if self.outlet.has_begun() { Ok(Ended::Refused(failure.refusal)) } else { Err(failure) };
+                    return if self.outlet.has_begun() {
+                        Ok(Ended::Refused(failure.refusal))
+                    } else {
+                        Err(failure)
+                    };
                 }
             };
             for frame in frames {
@@ -364,7 +446,11 @@ impl Run<'_> {
                     refusal = late;
                 }
                 for frame in &cleared {
-                    if frame.get().is_terminator() { last.push(frame) } else { piece.push(frame) }
+                    if frame.get().is_terminator() {
+                        last.push(frame);
+                    } else {
+                        piece.push(frame);
+                    }
                 }
                 if let Some(refusal) = refusal {
                     if says_something {
@@ -379,7 +465,11 @@ impl Run<'_> {
                 }
                 // One look at what follows lets the connection be used again if it is nothing.
                 let _ = body.next().now_or_never();
-                return Ok(if self.client_gone { Ended::ClientGone } else { Ended::Streamed(Last(last)) });
+                return Ok(if self.client_gone {
+                    Ended::ClientGone
+                } else {
+                    Ended::Streamed(Last(last))
+                });
             }
             if says_something {
                 self.send(&mut piece).await;
@@ -396,7 +486,10 @@ impl Run<'_> {
         let (served, recorded, headers) = (&*self.served, self.recorded, self.headers);
         let limit = until(self.host.clock.now(), self.deadline);
         let sent = {
-            let sending = pin!(self.outlet.send(|| served.headers(headers.clone(), recorded.get()), piece));
+            let sending = pin!(
+                self.outlet
+                    .send(|| served.headers(headers.clone(), recorded.get()), piece)
+            );
             match select(sending, self.host.clock.sleep(limit)).await {
                 Either::Left((sent, _)) => sent,
                 // It reads nothing, and the request's time is over.
@@ -431,7 +524,10 @@ impl Run<'_> {
     async fn wait<T>(&mut self, patience: Duration, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         if !self.client_gone {
-            let time = self.host.clock.sleep(patience.min(until(self.host.clock.now(), self.deadline)));
+            let time = self
+                .host
+                .clock
+                .sleep(patience.min(until(self.host.clock.now(), self.deadline)));
             let gone = pin!(self.outlet.gone());
             match select(work.as_mut(), select(gone, time)).await {
                 Either::Left((done, _)) => return Some(done),
@@ -440,7 +536,10 @@ impl Run<'_> {
             }
         }
         self.hang_up();
-        let time = self.host.clock.sleep(patience.min(until(self.host.clock.now(), self.deadline)));
+        let time = self
+            .host
+            .clock
+            .sleep(patience.min(until(self.host.clock.now(), self.deadline)));
         match select(work, time).await {
             Either::Left((done, _)) => Some(done),
             Either::Right(_) => None,
@@ -450,7 +549,9 @@ impl Run<'_> {
     fn hang_up(&mut self) {
         if !self.client_gone {
             self.client_gone = true;
-            self.deadline = self.deadline.min(later(self.host.clock.now(), self.core.timeouts.drain));
+            self.deadline = self
+                .deadline
+                .min(later(self.host.clock.now(), self.core.timeouts.drain));
         }
     }
 
@@ -500,12 +601,22 @@ impl Broken {
 
 /// An error under a status of success.
 fn inside(status: u16, error: ApiError) -> Failure {
-    let end = AttemptEnd::Refused { status, retry_after: error.retry_after };
-    Failure { end, status: Some(200), refusal: error.into() }
+    let end = AttemptEnd::Refused {
+        status,
+        retry_after: error.retry_after,
+    };
+    Failure {
+        end,
+        status: Some(200),
+        refusal: error.into(),
+    }
 }
 
 fn garbage() -> Failure {
-    Failure::new(AttemptEnd::Failed, Refusal::provider_error("the provider's reply could not be understood"))
+    Failure::new(
+        AttemptEnd::Failed,
+        Refusal::provider_error("the provider's reply could not be understood"),
+    )
 }
 
 /// The error for a request that no target takes: the last attempt's, if there was one.
@@ -527,7 +638,9 @@ fn is_content(frame: &Frame) -> bool {
         Data::Done => true,
         Data::Json(value) => match frame.event.as_deref() {
             Some(event) => !matches!(event, "message_start" | "ping"),
-            None => value["choices"].as_array().is_none_or(|choices| choices.iter().any(says)),
+            None => value["choices"]
+                .as_array()
+                .is_none_or(|choices| choices.iter().any(says)),
         },
     }
 }
@@ -536,9 +649,9 @@ fn is_content(frame: &Frame) -> bool {
 fn says(choice: &Value) -> bool {
     let empty = |value: &Value| value.is_null() || value == "" || value.as_array().is_some_and(Vec::is_empty);
     !empty(&choice["finish_reason"])
-        || choice["delta"].as_object().is_none_or(|delta| {
-            delta.iter().any(|(name, value)| name != "role" && !empty(value))
-        })
+        || choice["delta"]
+            .as_object()
+            .is_none_or(|delta| delta.iter().any(|(name, value)| name != "role" && !empty(value)))
 }
 
 /// Anthropic's count, and nothing else of its reply.
@@ -552,7 +665,11 @@ const PASSED: [&str; 2] = ["openai-processing-ms", "openai-version"];
 
 fn passed(headers: &HeaderMap) -> HeaderMap {
     let is_plain = |value: &HeaderValue| {
-        value.len() <= 64 && value.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte))
+        value.len() <= 64
+            && value
+                .as_bytes()
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte))
     };
     let pass = |name: &'static str| {
         let value = headers.get(name).filter(|value| is_plain(value))?;
@@ -564,7 +681,11 @@ fn passed(headers: &HeaderMap) -> HeaderMap {
 fn answer_as_demo(call: Recorded<ProviderCall>, stamp: &Stamp) -> UpstreamReply {
     let answer = demo::answer(&call.get().body, stamp);
     let pieces = answer.chunks.into_iter().map(|chunk| Ok(Bytes::from(chunk)));
-    UpstreamReply { status: answer.status, headers: HeaderMap::new(), body: stream::iter(pieces).boxed() }
+    UpstreamReply {
+        status: answer.status,
+        headers: HeaderMap::new(),
+        body: stream::iter(pieces).boxed(),
+    }
 }
 
 fn later(now: Timestamp, wait: Duration) -> Timestamp {
@@ -578,4 +699,3 @@ fn until(now: Timestamp, then: Timestamp) -> Duration {
 pub(crate) fn millis(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.duration_since(from).as_millis()).unwrap_or_default()
 }
-

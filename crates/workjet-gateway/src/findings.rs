@@ -59,29 +59,41 @@ impl Findings {
             total.direction == direction && total.detector == detector && total.action == action
         };
         let at = self.totals.iter().position(same).unwrap_or_else(|| {
-            self.totals.push(Total { direction, detector: detector.to_owned(), action, count: 0 });
+            self.totals.push(Total {
+                direction,
+                detector: detector.to_owned(),
+                action,
+                count: 0,
+            });
             self.totals.len() - 1
         });
         &mut self.totals[at]
     }
 
     /// Adds parts that could not be scanned, and what the policy does about such parts.
-    pub(crate) fn add_unscannable(&mut self, parts: &[workjet_dlp::Unscannable], policy: crate::config::Unscannable) {
+    pub(crate) fn add_unscannable(
+        &mut self,
+        parts: &[workjet_dlp::Unscannable],
+        policy: crate::config::Unscannable,
+    ) {
         let action = match policy {
             crate::config::Unscannable::Allow => "allow",
             crate::config::Unscannable::Block => "block",
         };
         let room = MAX_FINDINGS.saturating_sub(self.unscannable.len());
-        self.unscannable.extend(parts.iter().take(room).map(|part| Unscannable {
-            path: part.path().to_owned(),
-            reason: reason(part.reason()).to_owned(),
-            action: Some(action.to_owned()),
-        }));
+        self.unscannable
+            .extend(parts.iter().take(room).map(|part| Unscannable {
+                path: part.path().to_owned(),
+                reason: reason(part.reason()).to_owned(),
+                action: Some(action.to_owned()),
+            }));
     }
 
     /// Writes them into a log entry.
     pub(crate) fn log(&self, entry: Entry) -> Entry {
-        let mut entry = entry.findings(self.places.iter().cloned()).unscannable(self.unscannable.iter().cloned());
+        let mut entry = entry
+            .findings(self.places.iter().cloned())
+            .unscannable(self.unscannable.iter().cloned());
         entry.findings_more = entry.findings_more.saturating_add(self.more);
         entry
     }
@@ -90,7 +102,13 @@ impl Findings {
     /// found.
     pub(crate) fn to_header(&self) -> Option<String> {
         let part = |total: &Total| {
-            format!("{}={}:{}*{}", direction(total.direction), total.detector, total.action, total.count)
+            format!(
+                "{}={}:{}*{}",
+                direction(total.direction),
+                total.detector,
+                total.action,
+                total.count
+            )
         };
         (!self.totals.is_empty()).then(|| self.totals.iter().map(part).collect::<Vec<_>>().join(", "))
     }
@@ -98,7 +116,12 @@ impl Findings {
     /// Adds them to the metrics.
     pub(crate) fn count(&self, metrics: &Metrics) {
         for total in &self.totals {
-            metrics.findings(direction(total.direction), &total.detector, total.action, total.count);
+            metrics.findings(
+                direction(total.direction),
+                &total.detector,
+                total.action,
+                total.count,
+            );
         }
     }
 }

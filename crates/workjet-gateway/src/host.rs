@@ -74,7 +74,9 @@ pub struct UpstreamReply {
 
 impl fmt::Debug for UpstreamReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UpstreamReply").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("UpstreamReply")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
     }
 }
 
@@ -169,7 +171,10 @@ impl fmt::Debug for Host {
 impl Host {
     /// Runs `work` detached and waits for what it returns. If the caller is dropped meanwhile, the work still ends:
     /// an append or a refund that has begun is never cut in half. `None` if the home dropped the work, or it panicked.
-    pub(crate) async fn finish<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    pub(crate) async fn finish<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
         let (done, result) = futures_channel::oneshot::channel();
         self.spawner.spawn(Box::pin(async move {
             // The caller may be gone; the work is done all the same.

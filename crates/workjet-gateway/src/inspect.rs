@@ -13,12 +13,12 @@ use workjet_dlp::{Finding, Verdict};
 use workjet_router::{ApiError, ChatRequest, Resolved};
 use workjet_tenant::{Scope, Standing};
 
+use crate::Refusal;
 use crate::admit::{Admitted, Parts, Purpose, Ticket};
 use crate::config::Unscannable;
 use crate::core::Settings;
 use crate::coverage;
 use crate::findings::Findings;
-use crate::Refusal;
 
 /// A request whose every string was looked at. Only [`inspect`] makes one.
 #[derive(Debug)]
@@ -81,15 +81,26 @@ impl Inspected {
 /// 400 `dlp_blocked` for what the policy forbids, for a finding in a name or key that cannot be rewritten, and for parts
 /// that cannot be scanned if the policy says so; 400 for a body that is no request of its dialect.
 pub fn inspect(admitted: Admitted) -> Result<Inspected, Refusal> {
-    let Parts { scope, ticket, settings, standings, preview, resolved, headers, mut body } = admitted.into_parts();
+    let Parts {
+        scope,
+        ticket,
+        settings,
+        standings,
+        preview,
+        resolved,
+        headers,
+        mut body,
+    } = admitted.into_parts();
     let mut findings = Findings::default();
     let refuse = |refusal: Refusal, findings: Findings| {
         let mut refusal = refusal.standing(standings.clone());
-        refusal.findings = findings;
+        refusal.findings = Box::new(findings);
         Err(refusal)
     };
 
-    let report = settings.engine.redact_json(&mut body, coverage::request(ticket.inbound), &settings.request);
+    let report = settings
+        .engine
+        .redact_json(&mut body, coverage::request(ticket.inbound), &settings.request);
     findings.add(Direction::Request, &report.findings);
     findings.add_unscannable(&report.unscannable, settings.unscannable);
     match &report.verdict {
@@ -102,10 +113,15 @@ pub fn inspect(admitted: Admitted) -> Result<Inspected, Refusal> {
     }
     for value in headers.values() {
         let text = value.to_str().unwrap_or("\u{fffd}");
-        if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.,; ".contains(&byte))
+        if !text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.,; ".contains(&byte))
             || settings.engine.find_iter(text).next().is_some()
         {
-            return refuse(Refusal::invalid("a header that would be passed on holds more than names"), findings);
+            return refuse(
+                Refusal::invalid("a header that would be passed on holds more than names"),
+                findings,
+            );
         }
     }
     if ticket.purpose == Purpose::CountTokens && body.get("max_tokens").is_none() {
@@ -123,12 +139,23 @@ pub fn inspect(admitted: Admitted) -> Result<Inspected, Refusal> {
         );
         return refuse(refusal.at("logprobs"), findings);
     }
-    Ok(Inspected { scope, ticket, settings, standings, asked: preview.model, resolved, chat, headers, findings })
+    Ok(Inspected {
+        scope,
+        ticket,
+        settings,
+        standings,
+        asked: preview.model,
+        resolved,
+        chat,
+        headers,
+        findings,
+    })
 }
 
 fn blocked(finding: &Finding) -> Refusal {
     let (detector, path) = (finding.detector().as_str(), finding.path().unwrap_or("the body"));
-    let message = format!("the request holds {detector} at {path}, which your organisation's policy does not let out");
+    let message =
+        format!("the request holds {detector} at {path}, which your organisation's policy does not let out");
     Refusal::dlp_blocked(message).at(path)
 }
 

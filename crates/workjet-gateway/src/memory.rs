@@ -16,7 +16,8 @@ use workjet_audit::{
     AuditError, AuditSink, Checkpoint, Entry, ErrorKind, Kind, Log, Logged, MemoryLogStore, Receipt,
 };
 use workjet_auth::{
-    ApiKey, ApiKeyStore, LoginName, MemoryAuth, NewKey, Operator, Password, PasswordHash, User, UserStore, dummy_hash,
+    ApiKey, ApiKeyStore, LoginName, MemoryAuth, NewKey, Operator, Password, PasswordHash, User, UserStore,
+    dummy_hash,
 };
 use workjet_tenant::{
     Actor, MemoryRates, OperatorStore, OutboxRecord, Role, Scope, StoreError, Tenant, TenantId, UserId,
@@ -58,8 +59,14 @@ impl MemoryHost {
         Self {
             auth,
             rates: Arc::new(MemoryRates::default()),
-            audit: Arc::new(MemoryAudit { log, refused: Mutex::default() }),
-            upstream: Arc::new(ScriptedUpstream { clock: clock.clone(), state: Mutex::default() }),
+            audit: Arc::new(MemoryAudit {
+                log,
+                refused: Mutex::default(),
+            }),
+            upstream: Arc::new(ScriptedUpstream {
+                clock: clock.clone(),
+                state: Mutex::default(),
+            }),
             operator,
             clock,
             spawner,
@@ -94,7 +101,11 @@ impl MemoryHost {
     pub async fn tenant(&self, name: &str) -> Result<TenantId, StoreError> {
         let id: TenantId = name.parse().map_err(invalid)?;
         let tenant = Tenant::new(id.clone(), name, self.clock.now());
-        match self.auth.create_tenant(&tenant, &self.record(&id, Kind::AdminTenantCreated)).await {
+        match self
+            .auth
+            .create_tenant(&tenant, &self.record(&id, Kind::AdminTenantCreated))
+            .await
+        {
             Err(error) if error.kind() != workjet_tenant::ErrorKind::AlreadyExists => Err(error),
             _ => Ok(id),
         }
@@ -112,8 +123,17 @@ impl MemoryHost {
         password: Option<Password>,
     ) -> Result<User, StoreError> {
         let login: LoginName = email.parse().map_err(invalid)?;
-        let id: UserId = format!("{tenant}-{}", email.split('@').next().unwrap_or_default()).parse().map_err(invalid)?;
-        let user = User { id, tenant: tenant.clone(), login, role, disabled: false, created: self.clock.now() };
+        let id: UserId = format!("{tenant}-{}", email.split('@').next().unwrap_or_default())
+            .parse()
+            .map_err(invalid)?;
+        let user = User {
+            id,
+            tenant: tenant.clone(),
+            login,
+            role,
+            disabled: false,
+            created: self.clock.now(),
+        };
         let hash = password.map(|password| workjet_auth::hash(&password, [7; 16]));
         let record = self.record(tenant, Kind::AdminUserCreated);
         UserStore::create(&self.auth, &self.scope(tenant), &user, hash.as_ref(), &record).await?;
@@ -205,7 +225,10 @@ impl MemoryAudit {
 impl AuditSink for MemoryAudit {
     async fn append(&self, scope: &Scope, entry: Entry) -> Result<Receipt, AuditError> {
         if lock(&self.refused).contains(&entry.kind) {
-            return Err(AuditError::new(ErrorKind::Unavailable, "told to refuse this kind of entry"));
+            return Err(AuditError::new(
+                ErrorKind::Unavailable,
+                "told to refuse this kind of entry",
+            ));
         }
         self.log.append(scope, entry).await
     }
@@ -255,13 +278,24 @@ pub enum Piece {
 impl Script {
     /// A reply with a whole body.
     pub fn whole(status: u16, body: impl Into<Bytes>) -> Self {
-        Self::Reply { status, headers: Vec::new(), pieces: vec![Piece::Bytes(body.into())] }
+        Self::Reply {
+            status,
+            headers: Vec::new(),
+            pieces: vec![Piece::Bytes(body.into())],
+        }
     }
 
     /// A stream of these pieces.
     pub fn stream<T: Into<Bytes>>(pieces: impl IntoIterator<Item = T>) -> Self {
-        let pieces = pieces.into_iter().map(|piece| Piece::Bytes(piece.into())).collect();
-        Self::Reply { status: 200, headers: Vec::new(), pieces }
+        let pieces = pieces
+            .into_iter()
+            .map(|piece| Piece::Bytes(piece.into()))
+            .collect();
+        Self::Reply {
+            status: 200,
+            headers: Vec::new(),
+            pieces,
+        }
     }
 
     /// The same reply, and then another piece.
@@ -309,12 +343,20 @@ impl ScriptedUpstream {
 
     /// Where each call went, in order.
     pub fn urls(&self) -> Vec<String> {
-        lock(&self.state).calls.iter().map(|call| call.url.clone()).collect()
+        lock(&self.state)
+            .calls
+            .iter()
+            .map(|call| call.url.clone())
+            .collect()
     }
 
     /// The headers of each call, in order.
     pub fn headers(&self) -> Vec<HeaderMap> {
-        lock(&self.state).calls.iter().map(|call| call.headers.clone()).collect()
+        lock(&self.state)
+            .calls
+            .iter()
+            .map(|call| call.headers.clone())
+            .collect()
     }
 
     /// The body of each call, in order.
@@ -337,14 +379,24 @@ impl Upstream for ScriptedUpstream {
             Some(Script::Fail(error)) => Err(error),
             Some(Script::Hang) => std::future::pending().await,
             Some(Script::Panic) => panic!("scripted"),
-            Some(Script::Reply { status, headers, pieces }) => {
+            Some(Script::Reply {
+                status,
+                headers,
+                pieces,
+            }) => {
                 let clock = self.clock.clone();
-                let body = stream::iter(pieces).then(move |piece| play(clock.clone(), piece)).boxed();
+                let body = stream::iter(pieces)
+                    .then(move |piece| play(clock.clone(), piece))
+                    .boxed();
                 let headers = headers
                     .into_iter()
                     .filter_map(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)))
                     .collect();
-                Ok(UpstreamReply { status, headers, body })
+                Ok(UpstreamReply {
+                    status,
+                    headers,
+                    body,
+                })
             }
         }
     }

@@ -56,7 +56,11 @@ impl Metrics {
 
     /// A request that was answered with `code`, after `latency`.
     pub(crate) fn request(&self, surface: &'static str, code: &'static str, latency: Duration) {
-        self.add("workjet_requests_total", vec![("surface", surface), ("code", code)], 1);
+        self.add(
+            "workjet_requests_total",
+            vec![("surface", surface), ("code", code)],
+            1,
+        );
         let ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
         let histogram = latencies.entry(surface).or_default();
@@ -69,13 +73,24 @@ impl Metrics {
 
     /// One attempt at a provider of `kind`.
     pub(crate) fn attempt(&self, kind: &'static str, result: &'static str) {
-        self.add("workjet_provider_attempts_total", vec![("kind", kind), ("result", result)], 1);
+        self.add(
+            "workjet_provider_attempts_total",
+            vec![("kind", kind), ("result", result)],
+            1,
+        );
     }
 
     /// `count` findings of `detector`.
     pub(crate) fn findings(&self, direction: &'static str, detector: &str, action: &'static str, count: u64) {
-        let detector = DETECTORS.into_iter().find(|known| *known == detector).unwrap_or("custom");
-        let labels = vec![("direction", direction), ("detector", detector), ("action", action)];
+        let detector = DETECTORS
+            .into_iter()
+            .find(|known| *known == detector)
+            .unwrap_or("custom");
+        let labels = vec![
+            ("direction", direction),
+            ("detector", detector),
+            ("action", action),
+        ];
         self.add("workjet_dlp_findings_total", labels, count);
     }
 
@@ -104,12 +119,24 @@ impl Metrics {
                 announced = series.name;
                 let _ = writeln!(text, "# TYPE {announced} counter");
             }
-            let labels: Vec<String> = series.labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
-            let braces = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+            let labels: Vec<String> = series
+                .labels
+                .iter()
+                .map(|(name, value)| format!("{name}=\"{value}\""))
+                .collect();
+            let braces = if labels.is_empty() {
+                String::new()
+            } else {
+                format!("{{{}}}", labels.join(","))
+            };
             let _ = writeln!(text, "{}{braces} {value}", series.name);
         }
         let _ = writeln!(text, "# TYPE workjet_requests_in_flight gauge");
-        let _ = writeln!(text, "workjet_requests_in_flight {}", self.in_flight.load(Ordering::Relaxed));
+        let _ = writeln!(
+            text,
+            "workjet_requests_in_flight {}",
+            self.in_flight.load(Ordering::Relaxed)
+        );
         self.write_latencies(&mut text);
         text
     }
@@ -120,9 +147,16 @@ impl Metrics {
         for (surface, histogram) in &*self.latencies.lock().unwrap_or_else(PoisonError::into_inner) {
             for (bound, count) in BUCKETS_MS.iter().zip(histogram.buckets) {
                 let seconds = Duration::from_millis(*bound).as_secs_f64();
-                let _ = writeln!(text, "{name}_bucket{{surface=\"{surface}\",le=\"{seconds}\"}} {count}");
+                let _ = writeln!(
+                    text,
+                    "{name}_bucket{{surface=\"{surface}\",le=\"{seconds}\"}} {count}"
+                );
             }
-            let _ = writeln!(text, "{name}_bucket{{surface=\"{surface}\",le=\"+Inf\"}} {}", histogram.count);
+            let _ = writeln!(
+                text,
+                "{name}_bucket{{surface=\"{surface}\",le=\"+Inf\"}} {}",
+                histogram.count
+            );
             let sum = Duration::from_millis(histogram.sum_ms).as_secs_f64();
             let _ = writeln!(text, "{name}_sum{{surface=\"{surface}\"}} {sum}");
             let _ = writeln!(text, "{name}_count{{surface=\"{surface}\"}} {}", histogram.count);

@@ -17,9 +17,9 @@ use http::{Response, StatusCode};
 use serde_json::Value;
 use workjet_router::{Frame, Inbound};
 
+use crate::cleared::Cleared;
 use crate::core::KeyedHash;
 use crate::refusal::Refusal;
-use crate::cleared::Cleared;
 
 /// How many chunks may wait for the client.
 const WAITING_CHUNKS: usize = 4;
@@ -74,7 +74,19 @@ impl Outlet {
     pub(crate) fn new(inbound: Inbound, hash: KeyedHash) -> (Self, Inlet) {
         let (head, head_end) = oneshot::channel();
         let (alive, alive_end) = oneshot::channel();
-        (Self { inbound, head: Some(head), alive, body: None, hash }, Inlet { head: head_end, alive: alive_end })
+        (
+            Self {
+                inbound,
+                head: Some(head),
+                alive,
+                body: None,
+                hash,
+            },
+            Inlet {
+                head: head_end,
+                alive: alive_end,
+            },
+        )
     }
 
     /// Completes when the client has hung up.
@@ -88,11 +100,18 @@ impl Outlet {
     }
 
     /// Sends a piece of a stream, with `headers` if it is the first.
-    pub(crate) async fn send(&mut self, headers: impl FnOnce() -> HeaderMap, piece: Encoded) -> Result<(), Gone> {
+    pub(crate) async fn send(
+        &mut self,
+        headers: impl FnOnce() -> HeaderMap,
+        piece: Encoded,
+    ) -> Result<(), Gone> {
         if let Some(head) = self.head.take() {
             let (body, body_end) = mpsc::channel(WAITING_CHUNKS);
             let mut headers = headers();
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+            headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static("text/event-stream; charset=utf-8"),
+            );
             head.send(Head::Stream(headers, body_end)).map_err(|_| Gone)?;
             self.body = Some(body);
         }
@@ -129,7 +148,9 @@ impl Outlet {
             let _ = head.send(Head::Whole(refusal.to_response(self.inbound, headers)));
         } else if let Some(mut body) = self.body.take() {
             let mut event = Vec::new();
-            self.inbound.error_frame(&refusal.to_api_error()).encode(&mut event);
+            self.inbound
+                .error_frame(&refusal.to_api_error())
+                .encode(&mut event);
             let _ = body.send(event.into()).await;
         }
     }
@@ -141,7 +162,10 @@ impl Inlet {
         match self.head.await.ok()? {
             Head::Whole(response) => Some(response),
             Head::Stream(headers, chunks) => {
-                let mut response = Response::new(Body::from_stream(ClientBody { chunks, _alive: self.alive }));
+                let mut response = Response::new(Body::from_stream(ClientBody {
+                    chunks,
+                    _alive: self.alive,
+                }));
                 *response.status_mut() = StatusCode::OK;
                 *response.headers_mut() = headers;
                 Some(response)
@@ -161,6 +185,8 @@ impl Stream for ClientBody {
     type Item = Result<Bytes, Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.chunks).poll_next(context).map(|chunk| chunk.map(Ok))
+        Pin::new(&mut self.chunks)
+            .poll_next(context)
+            .map(|chunk| chunk.map(Ok))
     }
 }

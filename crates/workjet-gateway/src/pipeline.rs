@@ -68,7 +68,8 @@ async fn refuse(core: &Core, host: &Host, ticket: &Ticket, scope: &Scope, refusa
 /// Hands the request to a task of its own and waits for the head of the reply.
 async fn forward(core: &Arc<Core>, host: &Host, inspected: Inspected) -> Result<Response<Body>, Refusal> {
     let (outlet, inlet) = Outlet::new(inspected.ticket().inbound, core.keyed_hash("response body"));
-    host.spawner.spawn(Box::pin(pump(Arc::clone(core), host.clone(), inspected, outlet)));
+    host.spawner
+        .spawn(Box::pin(pump(Arc::clone(core), host.clone(), inspected, outlet)));
     inlet.response().await.ok_or_else(Refusal::internal)
 }
 
@@ -87,10 +88,17 @@ async fn pump(core: Arc<Core>, host: Host, inspected: Inspected, mut outlet: Out
 
     let mut served = Served::default();
     // A defect must not leave an intent open. What was learned before it is kept in `served`.
-    let ended = AssertUnwindSafe(dispatch(&core, &host, &recorded, &headers, &mut served, &mut outlet))
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|_| Ended::Refused(Refusal::internal()));
+    let ended = AssertUnwindSafe(dispatch(
+        &core,
+        &host,
+        &recorded,
+        &headers,
+        &mut served,
+        &mut outlet,
+    ))
+    .catch_unwind()
+    .await
+    .unwrap_or_else(|_| Ended::Refused(Refusal::internal()));
 
     settle(&host, &scope, &id).await;
     let headers = served.headers(headers, recorded.get());

@@ -15,7 +15,12 @@ use crate::{Core, Host, Refusal};
 /// # Errors
 /// 413 if it is longer than `limit` bytes (before it is read, when the client says so), 408 if nothing comes for the
 /// idle timeout, 400 if the connection breaks off.
-pub(crate) async fn receive(core: &Core, host: &Host, mut body: Body, limit: usize) -> Result<Bytes, Refusal> {
+pub(crate) async fn receive(
+    core: &Core,
+    host: &Host,
+    mut body: Body,
+    limit: usize,
+) -> Result<Bytes, Refusal> {
     if body.size_hint().lower() > limit as u64 {
         return Err(Refusal::too_large(limit));
     }
@@ -25,7 +30,9 @@ pub(crate) async fn receive(core: &Core, host: &Host, mut body: Body, limit: usi
             Either::Left((frame, _)) => frame,
             Either::Right(_) => return Err(Refusal::request_timeout()),
         };
-        let Some(frame) = frame else { return Ok(received.freeze()) };
+        let Some(frame) = frame else {
+            return Ok(received.freeze());
+        };
         let frame = frame.map_err(|_| Refusal::invalid("the request body broke off"))?;
         if let Ok(data) = frame.into_data() {
             if received.len() + data.len() > limit {

@@ -77,7 +77,12 @@ pub(crate) struct Prepared {
 /// # Errors
 /// 503 `audit_unavailable`; then nothing may be sent.
 pub async fn record_intent(host: &Host, inspected: Inspected) -> Result<Recorded<Inspected>, Refusal> {
-    let entry = entry(inspected.ticket(), inspected.scope(), Kind::AiIntent, host.clock.now());
+    let entry = entry(
+        inspected.ticket(),
+        inspected.scope(),
+        Kind::AiIntent,
+        host.clock.now(),
+    );
     let entry = describe(entry, &inspected);
     // The intent is durable from here. If we crash before dispatch the log shows an attempt that never ran: noisy, but
     // never a silent one.
@@ -90,14 +95,21 @@ impl Recorded<Inspected> {
     ///
     /// # Errors
     /// 400 naming a field that the provider has no counterpart for.
-    pub(crate) fn call(&self, core: &Core, provider: &Provider, target: &Target) -> Result<Prepared, Refusal> {
+    pub(crate) fn call(
+        &self,
+        core: &Core,
+        provider: &Provider,
+        target: &Target,
+    ) -> Result<Prepared, Refusal> {
         let outbound = dialect(provider.kind);
         let (inspected, chat) = (&self.0, self.0.chat());
         let counts = inspected.ticket().purpose == Purpose::CountTokens;
         if counts && provider.kind != ProviderKind::Anthropic {
             return Err(Refusal::not_offered());
         }
-        let mut request = chat.encode(outbound, &target.model).map_err(|error| Refusal::from(ApiError::from(error)))?;
+        let mut request = chat
+            .encode(outbound, &target.model)
+            .map_err(|error| Refusal::from(ApiError::from(error)))?;
         if counts {
             request.path.push_str("/count_tokens");
             request.body = without_limits(&request.body);
@@ -121,8 +133,16 @@ impl Recorded<Inspected> {
         }
         let url = join(&provider.base_url, &request.path)?;
         let commitment = core.keyed_hash("request body").add(&request.body).finish();
-        let call = ProviderCall { url, headers, body: request.body.into() };
-        Ok(Prepared { call: Recorded(call), dropped: request.dropped, commitment })
+        let call = ProviderCall {
+            url,
+            headers,
+            body: request.body.into(),
+        };
+        Ok(Prepared {
+            call: Recorded(call),
+            dropped: request.dropped,
+            commitment,
+        })
     }
 }
 
@@ -144,10 +164,18 @@ fn join(base: &str, path: &str) -> Result<String, Refusal> {
     }
     let refused = |_| Refusal::invalid("this model name cannot be part of an address").at("model");
     let base = Url::parse(base).map_err(|_| Refusal::internal())?;
-    let text = format!("{}/{}", base.as_str().trim_end_matches('/'), path.trim_start_matches('/'));
+    let text = format!(
+        "{}/{}",
+        base.as_str().trim_end_matches('/'),
+        path.trim_start_matches('/')
+    );
     let url = Url::parse(&text).map_err(|_| refused(()))?;
     let below = url.path().starts_with(base.path().trim_end_matches('/'));
-    if url.origin() != base.origin() || !below || url.fragment().is_some() || url.username() != base.username() {
+    if url.origin() != base.origin()
+        || !below
+        || url.fragment().is_some()
+        || url.username() != base.username()
+    {
         return Err(refused(()));
     }
     Ok(url.into())
@@ -160,9 +188,15 @@ pub(crate) fn entry(ticket: &Ticket, scope: &Scope, kind: Kind, now: Timestamp) 
         Kind::AiOutcome => "outcome",
         _ => "refused",
     };
-    Entry::new(format!("{}-{suffix}", ticket.id), now, scope.tenant().clone(), scope.actor().clone(), kind)
-        .request(&ticket.id)
-        .dialect(ticket.dialect())
+    Entry::new(
+        format!("{}-{suffix}", ticket.id),
+        now,
+        scope.tenant().clone(),
+        scope.actor().clone(),
+        kind,
+    )
+    .request(&ticket.id)
+    .dialect(ticket.dialect())
 }
 
 /// Adds what is known since inspection.
@@ -177,7 +211,12 @@ pub(crate) fn describe(entry: Entry, inspected: &Inspected) -> Entry {
 }
 
 /// Logs that a request was refused after authentication. Durable when it returns.
-pub(crate) async fn record_refusal(host: &Host, ticket: &Ticket, scope: &Scope, refusal: &Refusal) -> Result<(), Refusal> {
+pub(crate) async fn record_refusal(
+    host: &Host,
+    ticket: &Ticket,
+    scope: &Scope,
+    refusal: &Refusal,
+) -> Result<(), Refusal> {
     let now = host.clock.now();
     let entry = entry(ticket, scope, Kind::AiRefused, now)
         .status(refusal.status)
@@ -189,7 +228,10 @@ pub(crate) async fn record_refusal(host: &Host, ticket: &Ticket, scope: &Scope, 
 /// Appends, detached: a caller that goes away in the middle does not leave the log's writer half-way.
 pub(crate) async fn append(host: &Host, scope: &Scope, entry: Entry) -> Result<(), Refusal> {
     let (audit, scope) = (host.audit.clone(), scope.clone());
-    match host.finish(async move { audit.append(&scope, entry).await }).await {
+    match host
+        .finish(async move { audit.append(&scope, entry).await })
+        .await
+    {
         Some(Ok(_)) => Ok(()),
         Some(Err(error)) => {
             tracing::error!(kind = ?error.kind(), %error, "the audit log cannot be written");
@@ -198,7 +240,6 @@ pub(crate) async fn append(host: &Host, scope: &Scope, entry: Entry) -> Result<(
         None => Err(Refusal::audit_unavailable()),
     }
 }
-
 
 /// Logs how a request ended. When this returns, the entry is durable and the end of the reply may go out.
 pub(crate) async fn record_outcome(
@@ -214,12 +255,18 @@ pub(crate) async fn record_outcome(
     let (code, status) = match ended {
         Ended::Streamed(_) | Ended::Whole(_) => ("ok", Some(200)),
         Ended::ClientGone => ("client_gone", outlet.has_begun().then_some(200)),
-        Ended::Refused(refusal) => (refusal.code, Some(if outlet.has_begun() { 200 } else { refusal.status })),
+        Ended::Refused(refusal) => (
+            refusal.code,
+            Some(if outlet.has_begun() { 200 } else { refusal.status }),
+        ),
     };
     let latency_ms = millis(inspected.ticket().started, now);
-    let mut entry = describe(entry(inspected.ticket(), inspected.scope(), Kind::AiOutcome, now), inspected)
-        .code(code)
-        .latency_ms(latency_ms);
+    let mut entry = describe(
+        entry(inspected.ticket(), inspected.scope(), Kind::AiOutcome, now),
+        inspected,
+    )
+    .code(code)
+    .latency_ms(latency_ms);
     entry.status = status;
     entry.attempts.clone_from(&served.attempts);
     entry = served.findings.log(entry);
@@ -231,7 +278,10 @@ pub(crate) async fn record_outcome(
             entry = entry.tokens(tokens);
         }
         let model = answered.model.as_deref().unwrap_or(&answered.target.model);
-        if let Some(cost) = core.prices.cost(answered.outbound, &answered.base_url, model, &answered.usage, now) {
+        if let Some(cost) =
+            core.prices
+                .cost(answered.outbound, &answered.base_url, model, &answered.usage, now)
+        {
             let quality = match cost.quality {
                 CostQuality::Exact => Quality::Exact,
                 CostQuality::Estimated => Quality::Estimated,
@@ -253,7 +303,11 @@ pub(crate) async fn record_outcome(
     }
     inspected.findings().count(&core.metrics);
     served.findings.count(&core.metrics);
-    core.metrics.request(inspected.ticket().dialect(), code, Duration::from_millis(latency_ms));
+    core.metrics.request(
+        inspected.ticket().dialect(),
+        code,
+        Duration::from_millis(latency_ms),
+    );
     append(host, inspected.scope(), entry).await
 }
 

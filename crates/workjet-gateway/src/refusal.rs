@@ -26,7 +26,7 @@ pub struct Refusal {
     /// Where the caller's quotas stand, once they are known.
     pub(crate) standings: Vec<Standing>,
     /// What the scan found, for the log and the `x-workjet-dlp` header.
-    pub(crate) findings: Findings,
+    pub(crate) findings: Box<Findings>,
 }
 
 impl Refusal {
@@ -38,7 +38,7 @@ impl Refusal {
             param: None,
             retry_after: None,
             standings: Vec::new(),
-            findings: Findings::default(),
+            findings: Box::default(),
         }
     }
 
@@ -78,7 +78,11 @@ impl Refusal {
 
     /// 404 for a service that the chosen provider does not have.
     pub(crate) fn not_offered() -> Self {
-        Self::new(404, "not_found", "the provider behind this model does not count tokens")
+        Self::new(
+            404,
+            "not_found",
+            "the provider behind this model does not count tokens",
+        )
     }
 
     /// 405.
@@ -98,7 +102,11 @@ impl Refusal {
 
     /// 413.
     pub(crate) fn too_large(limit: usize) -> Self {
-        Self::new(413, "too_large", format!("the request body is larger than the limit of {limit} bytes"))
+        Self::new(
+            413,
+            "too_large",
+            format!("the request body is larger than the limit of {limit} bytes"),
+        )
     }
 
     /// 429.
@@ -107,7 +115,10 @@ impl Refusal {
             Some(wait) => format!("rate limit reached: try again in {} s", whole_seconds(wait)),
             None => "this request asks for more than the limit ever allows".to_owned(),
         };
-        Self { retry_after, ..Self::new(429, "rate_limited", message) }
+        Self {
+            retry_after,
+            ..Self::new(429, "rate_limited", message)
+        }
     }
 
     /// 503 when the log cannot be written: nothing goes out unlogged.
@@ -123,7 +134,11 @@ impl Refusal {
     pub(crate) fn unavailable() -> Self {
         Self {
             retry_after: Some(Duration::from_secs(1)),
-            ..Self::new(503, "unavailable", "a store of the gateway does not answer: try again in a moment")
+            ..Self::new(
+                503,
+                "unavailable",
+                "a store of the gateway does not answer: try again in a moment",
+            )
         }
     }
 
@@ -139,7 +154,10 @@ impl Refusal {
 
     /// 503 when no provider can take the request now.
     pub(crate) fn provider_unavailable(message: impl Into<String>, retry_after: Option<Duration>) -> Self {
-        Self { retry_after, ..Self::new(503, "provider_unavailable", message) }
+        Self {
+            retry_after,
+            ..Self::new(503, "provider_unavailable", message)
+        }
     }
 
     /// 504.
@@ -149,7 +167,11 @@ impl Refusal {
 
     /// 500: a defect of the gateway.
     pub(crate) fn internal() -> Self {
-        Self::new(500, "internal", "the gateway failed; the request id leads to the cause in its log")
+        Self::new(
+            500,
+            "internal",
+            "the gateway failed; the request id leads to the cause in its log",
+        )
     }
 
     /// Adds what the caller has left.

@@ -2,8 +2,8 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use workjet_router::Inbound;
 use workjet_tenant::Standing;
@@ -26,8 +26,17 @@ fn add_standings(headers: &mut HeaderMap, standings: &[Standing]) {
     // Only requests are counted so far; the names are the API, the keys are not.
     let Some(standing) = standings.first() else { return };
     let quota = standing.quota;
-    let policy = format!("\"requests\";q={};w={};burst={}", quota.limit, whole_seconds(quota.per), quota.burst);
-    let now = format!("\"requests\";r={};t={}", standing.remaining, standing.reset_after.as_secs_f64().ceil());
+    let policy = format!(
+        "\"requests\";q={};w={};burst={}",
+        quota.limit,
+        whole_seconds(quota.per),
+        quota.burst
+    );
+    let now = format!(
+        "\"requests\";r={};t={}",
+        standing.remaining,
+        standing.reset_after.as_secs_f64().ceil()
+    );
     for (name, value) in [("ratelimit-policy", policy), ("ratelimit", now)] {
         let value = HeaderValue::try_from(value).expect("numbers and quotes make a header");
         headers.insert(HeaderName::from_static(name), value);
@@ -50,7 +59,8 @@ impl Refusal {
         }
         let body = inbound.error_body(&self.to_api_error()).to_string();
         let mut response = Response::new(Body::from(body));
-        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         *response.headers_mut() = headers;
         response
     }

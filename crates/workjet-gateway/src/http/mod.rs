@@ -22,8 +22,8 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::request::Parts;
 use http::header::{CACHE_CONTROL, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts;
 use workjet_router::Inbound;
 use workjet_tenant::RequestId;
 
@@ -57,7 +57,9 @@ pub fn router(core: Arc<Core>, host: Host) -> axum::Router {
         .route("/readyz", get(operations::readyz))
         .route("/metrics", get(operations::metrics))
         .fallback(async |request: Parts| Refusal::not_found().for_request(&request))
-        .method_not_allowed_fallback(async |request: Parts| Refusal::method_not_allowed().for_request(&request))
+        .method_not_allowed_fallback(async |request: Parts| {
+            Refusal::method_not_allowed().for_request(&request)
+        })
         .layer(from_fn_with_state(app.clone(), frame))
         .with_state(app)
 }
@@ -95,7 +97,11 @@ async fn count_tokens(State(app): State<App>, request: Request) -> Response {
 
 async fn model_request(app: &App, inbound: Inbound, purpose: Purpose, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let id = parts.extensions.get::<RequestId>().cloned().unwrap_or_else(|| request_id(&app.host));
+    let id = parts
+        .extensions
+        .get::<RequestId>()
+        .cloned()
+        .unwrap_or_else(|| request_id(&app.host));
     let ticket = Ticket::new(&app.host, id, inbound, purpose);
     match serve(&app.core, &app.host, ticket, &parts.headers, body).await {
         Ok(response) => response,

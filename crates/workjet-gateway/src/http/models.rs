@@ -28,7 +28,9 @@ pub(super) async fn one(State(app): State<App>, Path(id): Path<String>, request:
         let caller = authenticate(&app.host, &request.headers, false).await?;
         let settings = app.core.settings(caller.scope().tenant());
         let is_known = caller.scope().role().may_use_models() && settings.resolve(&id).is_some();
-        is_known.then(|| model(inbound, &id)).ok_or_else(Refusal::model_not_found)
+        is_known
+            .then(|| model(inbound, &id))
+            .ok_or_else(Refusal::model_not_found)
     };
     match found.await {
         Ok(model) => Json(model).into_response(),

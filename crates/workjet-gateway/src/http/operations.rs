@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::request::Parts;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::request::Parts;
 use secrecy::ExposeSecret;
 
 use super::App;
@@ -17,12 +17,18 @@ pub(super) async fn healthz() -> StatusCode {
 
 /// Every store answers. The status alone: what exactly is broken is not for everybody.
 pub(super) async fn readyz(State(app): State<App>) -> StatusCode {
-    if app.host.health.ready().await { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+    if app.host.health.ready().await {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
 }
 
 /// The counters, for who holds the metrics token. Without one in the configuration the path does not exist.
 pub(super) async fn metrics(State(app): State<App>, request: Parts) -> Response {
-    let Some(token) = &app.core.metrics_token else { return Refusal::not_found().for_request(&request) };
+    let Some(token) = &app.core.metrics_token else {
+        return Refusal::not_found().for_request(&request);
+    };
     let presented = request
         .headers
         .get(AUTHORIZATION)
@@ -31,9 +37,18 @@ pub(super) async fn metrics(State(app): State<App>, request: Parts) -> Response 
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim());
     // Hashes are compared, so that the time it takes says nothing about the token.
-    let hash = |token: &str| app.core.keyed_hash("metrics token").add(token.as_bytes()).finish();
+    let hash = |token: &str| {
+        app.core
+            .keyed_hash("metrics token")
+            .add(token.as_bytes())
+            .finish()
+    };
     if presented.is_none_or(|presented| hash(presented) != hash(token.expose_secret())) {
         return Refusal::unauthenticated().for_request(&request);
     }
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.core.metrics.to_text()).into_response()
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        app.core.metrics.to_text(),
+    )
+        .into_response()
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN, SET_COOKIE};
 use http::StatusCode;
+use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN, SET_COOKIE};
 use http::request::Parts;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -43,7 +43,11 @@ const fn quota(limit: u64, per_seconds: u64, burst: u64) -> Quota {
     let (Some(limit), Some(burst)) = (NonZeroU64::new(limit), NonZeroU64::new(burst)) else {
         panic!("a quota is not zero");
     };
-    Quota { limit, per: Duration::from_secs(per_seconds), burst }
+    Quota {
+        limit,
+        per: Duration::from_secs(per_seconds),
+        burst,
+    }
 }
 
 #[derive(Deserialize)]
@@ -79,7 +83,8 @@ pub(super) async fn me(State(app): State<App>, request: Parts) -> Response {
 }
 
 fn answer(result: Result<Response, Refusal>) -> Response {
-    result.unwrap_or_else(|refusal| refusal.to_response(workjet_router::Inbound::OpenAiChat, HeaderMap::new()))
+    result
+        .unwrap_or_else(|refusal| refusal.to_response(workjet_router::Inbound::OpenAiChat, HeaderMap::new()))
 }
 
 async fn try_login(app: &App, request: Request) -> Result<Response, Refusal> {
@@ -98,28 +103,52 @@ async fn try_login(app: &App, request: Request) -> Result<Response, Refusal> {
     count_attempt(app, Some(&account), address, request.as_ref()).await?;
 
     let record = match &login {
-        Ok(login) => host.users.find_by_login(login).await.map_err(|_| Refusal::unavailable())?,
+        Ok(login) => host
+            .users
+            .find_by_login(login)
+            .await
+            .map_err(|_| Refusal::unavailable())?,
         Err(_) => None,
     };
     let hash = record.as_ref().and_then(|record| record.password.clone());
-    let is_right = host.passwords.verify(password, hash).await.map_err(|_| Refusal::unavailable())?;
+    let is_right = host
+        .passwords
+        .verify(password, hash)
+        .await
+        .map_err(|_| Refusal::unavailable())?;
     match record {
-        Some(LoginRecord { user, tenant_disabled: false, .. }) if is_right && !user.disabled => {
+        Some(LoginRecord {
+            user,
+            tenant_disabled: false,
+            ..
+        }) if is_right && !user.disabled => {
             begin_session(app, &user, Kind::AuthLogin, request.as_ref()).await
         }
         record => {
-            let tenant = record.as_ref().map_or_else(default_tenant, |record| record.user.tenant.clone());
+            let tenant = record
+                .as_ref()
+                .map_or_else(default_tenant, |record| record.user.tenant.clone());
             let scope = host.operator.system_scope(&tenant);
             let now = host.clock.now();
-            let mut entry = event(host, now, &scope, scope.actor().clone(), Kind::AuthLoginFailed, request.as_ref())
-                .status(401)
-                .code("unauthenticated")
-                .detail("account", account);
+            let mut entry = event(
+                host,
+                now,
+                &scope,
+                scope.actor().clone(),
+                Kind::AuthLoginFailed,
+                request.as_ref(),
+            )
+            .status(401)
+            .code("unauthenticated")
+            .detail("account", account);
             if let Some(record) = &record {
                 entry = entry.subject(&record.user.id);
             }
             if let Some(address) = address {
-                entry = entry.detail("address", pseudonym(app, "login address", address.0.to_string().as_bytes()));
+                entry = entry.detail(
+                    "address",
+                    pseudonym(app, "login address", address.0.to_string().as_bytes()),
+                );
             }
             append(host, &scope, entry).await?;
             core.metrics.request("login", "unauthenticated", Duration::ZERO);
@@ -138,12 +167,21 @@ async fn begin_session(
     let host = &app.host;
     let scope = host.operator.system_scope(&user.tenant);
     let (token, session) = new_session(host, user);
-    let actor = Actor::Session { user: user.id.clone(), session: session.id.clone() };
+    let actor = Actor::Session {
+        user: user.id.clone(),
+        session: session.id.clone(),
+    };
     if kind == Kind::AuthLogin {
-        let entry = event(host, session.created, &scope, actor, kind, request).status(200).code("ok").subject(&user.id);
+        let entry = event(host, session.created, &scope, actor, kind, request)
+            .status(200)
+            .code("ok")
+            .subject(&user.id);
         append(host, &scope, entry).await?;
     }
-    host.sessions.create(&scope, &session).await.map_err(|_| Refusal::unavailable())?;
+    host.sessions
+        .create(&scope, &session)
+        .await
+        .map_err(|_| Refusal::unavailable())?;
     let cookie = HeaderValue::try_from(cookie::set(&token, ABSOLUTE)).map_err(|_| Refusal::internal())?;
     Ok(([(SET_COOKIE, cookie)], Json(describe(user))).into_response())
 }
@@ -171,9 +209,14 @@ async fn try_logout(app: &App, request: &Parts) -> Result<Response, Refusal> {
     let session = session_of(&caller)?;
     let (scope, now) = (caller.scope(), host.clock.now());
     let id = request.extensions.get::<RequestId>();
-    let entry = event(host, now, scope, scope.actor().clone(), Kind::AuthLogout, id).status(204).code("ok");
+    let entry = event(host, now, scope, scope.actor().clone(), Kind::AuthLogout, id)
+        .status(204)
+        .code("ok");
     append(host, scope, entry).await?;
-    host.sessions.revoke(scope, session, now).await.map_err(|_| Refusal::unavailable())?;
+    host.sessions
+        .revoke(scope, session, now)
+        .await
+        .map_err(|_| Refusal::unavailable())?;
     let cookie = HeaderValue::try_from(cookie::clear()).map_err(|_| Refusal::internal())?;
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response())
 }
@@ -189,23 +232,46 @@ async fn try_password(app: &App, request: Request) -> Result<Response, Refusal> 
 
     let scope = caller.scope();
     let user = scope.user().ok_or_else(Refusal::unauthenticated)?;
-    let record = host.users.login_record(scope, user).await.map_err(|_| Refusal::unavailable())?;
+    let record = host
+        .users
+        .login_record(scope, user)
+        .await
+        .map_err(|_| Refusal::unavailable())?;
     let record = record.ok_or_else(Refusal::unauthenticated)?;
     let account = pseudonym(app, "login account", record.user.login.as_str().as_bytes());
     count_attempt(app, Some(&account), address, request.as_ref()).await?;
 
     let current = Password::attempt(form.current);
-    if !host.passwords.verify(current, record.password).await.map_err(|_| Refusal::unavailable())? {
+    if !host
+        .passwords
+        .verify(current, record.password)
+        .await
+        .map_err(|_| Refusal::unavailable())?
+    {
         return Err(Refusal::forbidden("the current password is wrong"));
     }
     let new = Password::parse(form.new).map_err(|reason| Refusal::invalid(reason.to_string()).at("new"))?;
-    let hash = host.passwords.hash(new).await.map_err(|_| Refusal::unavailable())?;
+    let hash = host
+        .passwords
+        .hash(new)
+        .await
+        .map_err(|_| Refusal::unavailable())?;
     let now = host.clock.now();
-    let entry = event(host, now, scope, scope.actor().clone(), Kind::AuthPasswordChanged, request.as_ref())
-        .subject(user)
-        .status(200)
-        .code("ok");
-    let changed = host.users.set_password(scope, user, &hash, now, &entry.to_outbox()).await;
+    let entry = event(
+        host,
+        now,
+        scope,
+        scope.actor().clone(),
+        Kind::AuthPasswordChanged,
+        request.as_ref(),
+    )
+    .subject(user)
+    .status(200)
+    .code("ok");
+    let changed = host
+        .users
+        .set_password(scope, user, &hash, now, &entry.to_outbox())
+        .await;
     if !changed.map_err(|_| Refusal::unavailable())? {
         return Err(Refusal::unauthenticated());
     }
@@ -216,7 +282,12 @@ async fn try_me(app: &App, request: &Parts) -> Result<Response, Refusal> {
     let caller = authenticate(&app.host, &request.headers, false).await?;
     let scope = caller.scope();
     let user = scope.user().ok_or_else(Refusal::unauthenticated)?;
-    let user = app.host.users.user(scope, user).await.map_err(|_| Refusal::unavailable())?;
+    let user = app
+        .host
+        .users
+        .user(scope, user)
+        .await
+        .map_err(|_| Refusal::unavailable())?;
     Ok(Json(describe(&user.ok_or_else(Refusal::unauthenticated)?)).into_response())
 }
 
@@ -228,7 +299,9 @@ fn describe(user: &User) -> serde_json::Value {
 fn session_of(caller: &Authenticated) -> Result<&SessionId, Refusal> {
     match caller.scope().actor() {
         Actor::Session { session, .. } => Ok(session),
-        _ => Err(Refusal::forbidden("this needs a session: log in instead of using an API key")),
+        _ => Err(Refusal::forbidden(
+            "this needs a session: log in instead of using an API key",
+        )),
     }
 }
 
@@ -243,13 +316,20 @@ async fn count_attempt(
     // Who it is nobody knows yet, so attempts are counted in one place for all tenants.
     let scope = host.operator.system_scope(&default_tenant());
     let address = address.map(|address| pseudonym(app, "login address", address.0.to_string().as_bytes()));
-    let charge = |key: &str, quota| Charge { key: LimitKey::login_attempts(key), quota, amount: 1 };
+    let charge = |key: &str, quota| Charge {
+        key: LimitKey::login_attempts(key),
+        quota,
+        amount: 1,
+    };
     let charges: Vec<Charge> = (account.map(|key| charge(key, PER_ACCOUNT)).into_iter())
         .chain(address.as_deref().map(|key| charge(key, PER_ADDRESS)))
         .collect();
     let id = request.cloned().unwrap_or_else(|| crate::admit::request_id(host));
     let now = host.clock.now();
-    let decision = host.rates.reserve(&scope, &id, &charges, now, Duration::from_secs(60)).await;
+    let decision = host
+        .rates
+        .reserve(&scope, &id, &charges, now, Duration::from_secs(60))
+        .await;
     match decision.map_err(|_| Refusal::unavailable())? {
         Decision::Allow(_) => {
             let spent = vec![1; charges.len()];
@@ -275,10 +355,17 @@ async fn form<T: for<'de> Deserialize<'de>>(
     let is_json = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")));
+        .is_some_and(|value| {
+            value
+                .split(';')
+                .next()
+                .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+        });
     if !is_json {
         // A foreign page's form cannot send JSON without asking first.
-        return Err(Refusal::invalid("send JSON, with `content-type: application/json`"));
+        return Err(Refusal::invalid(
+            "send JSON, with `content-type: application/json`",
+        ));
     }
     let body = receive(&app.core, &app.host, body, MAX_FORM).await?;
     // The parser's words could quote a password.

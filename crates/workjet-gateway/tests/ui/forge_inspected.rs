@@ -3,7 +3,7 @@
 use workjet_gateway::Inspected;
 
 fn forge() -> Inspected {
-    Inspected { asked: String::new(), ..Default::default() }
+    Inspected {}
 }
 
 fn main() {}

@@ -1,14 +1,12 @@
 //! Logging in, out, and changing the password.
 
-mod support;
-
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::support::{Answer, Gateway, chat};
 use axum::body::Body;
 use http::Request;
 use http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 use serde_json::{Value, json};
-use support::{Answer, Gateway, chat};
 use workjet_audit::Kind;
 use workjet_auth::{Password, UserStore};
 use workjet_gateway::RemoteAddress;

@@ -1,13 +1,11 @@
 //! Which target answers, and what a client is told when none does.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Gateway, openai, openai_reply, openai_stream, settings, streamed};
 use axum::body::Body;
 use http::Request;
 use serde_json::json;
-use support::{Gateway, openai, openai_reply, openai_stream, settings, streamed};
 use workjet_gateway::memory::{Piece, Script};
 use workjet_gateway::{Settings, UpstreamError};
 
@@ -35,7 +33,7 @@ fn error(status: u16) -> Script {
     Script::whole(status, body.to_string())
 }
 
-async fn ask(gateway: &Gateway, stream: bool) -> support::Answer {
+async fn ask(gateway: &Gateway, stream: bool) -> crate::support::Answer {
     let mut body = streamed("hi");
     body["model"] = json!("fast");
     body["stream"] = json!(stream);
@@ -44,7 +42,13 @@ async fn ask(gateway: &Gateway, stream: bool) -> support::Answer {
 
 /// Hosts that were asked, in order.
 fn hosts(gateway: &Gateway) -> Vec<String> {
-    let host = |url: String| url.split('/').nth(2).unwrap_or_default().trim_end_matches(".test").to_owned();
+    let host = |url: String| {
+        url.split('/')
+            .nth(2)
+            .unwrap_or_default()
+            .trim_end_matches(".test")
+            .to_owned()
+    };
     gateway.memory.upstream.urls().into_iter().map(host).collect()
 }
 
@@ -59,21 +63,36 @@ async fn second_target_answers_when_the_first_fails() {
         (Script::Fail(UpstreamError::Closed), 2),
         (Script::whole(200, "garbage"), 2),
         (Script::stream(["data: gar"]), 2),
-        (Script::stream(["data: {}\n\n"; 0]).then(Piece::Fail(UpstreamError::Closed)), 2),
+        (
+            Script::stream(["data: {}\n\n"; 0]).then(Piece::Fail(UpstreamError::Closed)),
+            2,
+        ),
     ] {
         for stream in [false, true] {
             let gateway = Gateway::with(two()).await;
             for _ in 0..tries {
                 gateway.memory.upstream.script(failure.clone());
             }
-            let reply = if stream { Script::stream(openai_stream(&["here"])) } else { Script::whole(200, openai_reply("here")) };
+            let reply = if stream {
+                Script::stream(openai_stream(&["here"]))
+            } else {
+                Script::whole(200, openai_reply("here"))
+            };
             gateway.memory.upstream.script(reply);
             let answer = ask(&gateway, stream).await;
             assert_eq!(answer.status, 200, "{failure:?} {}", answer.body);
             assert!(answer.body.contains("here"));
             assert_eq!(answer.header("x-workjet-model"), "second:b");
-            assert_eq!(hosts(&gateway).last().map(String::as_str), Some("second"), "{failure:?}");
-            assert_eq!(hosts(&gateway).iter().filter(|host| *host == "first").count(), tries, "{failure:?}");
+            assert_eq!(
+                hosts(&gateway).last().map(String::as_str),
+                Some("second"),
+                "{failure:?}"
+            );
+            assert_eq!(
+                hosts(&gateway).iter().filter(|host| *host == "first").count(),
+                tries,
+                "{failure:?}"
+            );
             let log = gateway.log().await;
             assert_eq!(log[0].targets, ["first:a", "second:b"]);
             assert_eq!(log[0].tier.as_deref(), Some("fast"));
@@ -90,18 +109,36 @@ async fn first_event_may_still_be_an_error() {
     let frames = openai_stream(&["never"]);
     let late_error = "data: {\"error\":{\"type\":\"server_error\",\"message\":\"no\"}}\n\n".to_owned();
     for _ in 0..2 {
-        gateway.memory.upstream.script(Script::stream([frames[0].clone(), late_error.clone()]));
+        gateway
+            .memory
+            .upstream
+            .script(Script::stream([frames[0].clone(), late_error.clone()]));
     }
-    gateway.memory.upstream.script(Script::stream(openai_stream(&["here"])));
+    gateway
+        .memory
+        .upstream
+        .script(Script::stream(openai_stream(&["here"])));
     let answer = ask(&gateway, true).await;
-    assert!(answer.body.contains("here") && !answer.body.contains("error"), "{}", answer.body);
-    assert_eq!(answer.body.matches("\"role\"").count(), 1, "the first opening was never shown: {}", answer.body);
+    assert!(
+        answer.body.contains("here") && !answer.body.contains("error"),
+        "{}",
+        answer.body
+    );
+    assert_eq!(
+        answer.body.matches("\"role\"").count(),
+        1,
+        "the first opening was never shown: {}",
+        answer.body
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_other_target_once_the_client_has_seen_content() {
     let gateway = Gateway::with(two()).await;
-    gateway.memory.upstream.script(Script::stream(openai_stream(&["one "])[..2].to_vec()));
+    gateway
+        .memory
+        .upstream
+        .script(Script::stream(openai_stream(&["one "])[..2].to_vec()));
     let answer = ask(&gateway, true).await;
     assert!(answer.body.contains("one "), "{}", answer.body);
     assert!(!answer.body.contains("[DONE]"));
@@ -110,7 +147,14 @@ async fn no_other_target_once_the_client_has_seen_content() {
 
 #[tokio::test(start_paused = true)]
 async fn request_that_is_wrong_is_wrong_everywhere() {
-    for (status, told) in [(400, 400), (404, 404), (413, 413), (422, 400), (401, 502), (403, 502)] {
+    for (status, told) in [
+        (400, 400),
+        (404, 404),
+        (413, 413),
+        (422, 400),
+        (401, 502),
+        (403, 502),
+    ] {
         let gateway = Gateway::with(two()).await;
         gateway.memory.upstream.script(error(status));
         let answer = ask(&gateway, false).await;
@@ -123,33 +167,55 @@ async fn request_that_is_wrong_is_wrong_everywhere() {
 
 #[tokio::test(start_paused = true)]
 async fn last_error_is_the_clients_when_all_fail() {
-    for (status, told, code) in
-        [(429, 429, "rate_limited"), (500, 502, "provider_error"), (503, 503, "provider_overloaded"), (529, 503, "provider_overloaded")]
-    {
+    for (status, told, code) in [
+        (429, 429, "rate_limited"),
+        (500, 502, "provider_error"),
+        (503, 503, "provider_overloaded"),
+        (529, 503, "provider_overloaded"),
+    ] {
         let gateway = Gateway::with(openai("")).await;
         for _ in 0..8 {
             gateway.memory.upstream.script(error(status));
         }
         let answer = gateway.chat("hi").await;
-        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (told, code), "{}", answer.body);
-        let mut body = support::chat("hi");
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (told, code),
+            "{}",
+            answer.body
+        );
+        let mut body = crate::support::chat("hi");
         body["max_tokens"] = json!(5);
         let answer = gateway.post("/v1/messages", &body).await;
-        assert_eq!((answer.status.as_u16(), answer.json()["type"].as_str()), (told, Some("error")), "{}", answer.body);
+        assert_eq!(
+            (answer.status.as_u16(), answer.json()["type"].as_str()),
+            (told, Some("error")),
+            "{}",
+            answer.body
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn provider_that_asks_to_wait_is_passed_on_as_retry_after() {
     let gateway = Gateway::with(openai("")).await;
-    gateway.memory.upstream.script(error(429).header("retry-after", "120"));
+    gateway
+        .memory
+        .upstream
+        .script(error(429).header("retry-after", "120"));
     let answer = gateway.chat("hi").await;
-    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, "120"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("retry-after")),
+        (429, "120")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn provider_that_hangs_is_given_up() {
-    for script in [Script::Hang, Script::stream(["data: {}\n\n"; 0]).then(Piece::Hang)] {
+    for script in [
+        Script::Hang,
+        Script::stream(["data: {}\n\n"; 0]).then(Piece::Hang),
+    ] {
         for stream in [false, true] {
             let gateway = Gateway::with(openai("")).await;
             gateway.memory.upstream.script(script.clone());
@@ -157,8 +223,16 @@ async fn provider_that_hangs_is_given_up() {
             let mut body = streamed("hi");
             body["stream"] = json!(stream);
             let answer = gateway.post("/v1/chat/completions", &body).await;
-            assert_eq!((answer.status.as_u16(), answer.code().as_str()), (504, "provider_timeout"), "{}", answer.body);
-            assert_eq!(gateway.story().await, ["ai.intent", "ai.outcome provider_timeout"]);
+            assert_eq!(
+                (answer.status.as_u16(), answer.code().as_str()),
+                (504, "provider_timeout"),
+                "{}",
+                answer.body
+            );
+            assert_eq!(
+                gateway.story().await,
+                ["ai.intent", "ai.outcome provider_timeout"]
+            );
         }
     }
 }
@@ -174,7 +248,12 @@ async fn target_that_keeps_failing_is_left_alone_for_a_while() {
     }
     let before = hosts(&gateway).len();
     let answer = gateway.chat("hi").await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "provider_unavailable"), "{}", answer.body);
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (503, "provider_unavailable"),
+        "{}",
+        answer.body
+    );
     assert!(!answer.header("retry-after").is_empty());
     assert_eq!(hosts(&gateway).len(), before, "nothing was sent");
     assert_eq!(gateway.story().await.len(), 10, "and yet there is an outcome");
@@ -189,8 +268,16 @@ async fn model_name_cannot_bend_the_address() {
         "[[provider]]\nname = \"google\"\nkind = \"google\"\nbase_url = \"https://google.test\"\n",
     ))
     .await;
-    for model in ["../../x", "a/../../b", "@evil.test/", "x#y", "x?key=1", "%2e%2e/x", "http://evil.test/"] {
-        let mut body = support::chat("hi");
+    for model in [
+        "../../x",
+        "a/../../b",
+        "@evil.test/",
+        "x#y",
+        "x?key=1",
+        "%2e%2e/x",
+        "http://evil.test/",
+    ] {
+        let mut body = crate::support::chat("hi");
         body["model"] = json!(format!("google:{model}"));
         gateway.post("/v1/chat/completions", &body).await;
     }
@@ -210,7 +297,9 @@ async fn provider_headers_pass_by_name_alone() {
     gateway.memory.upstream.script(reply);
     let answer = gateway.chat("hi").await;
     assert_eq!(answer.header("openai-processing-ms"), "42");
-    assert!(answer.headers.get("set-cookie").is_none() && answer.headers.get("openai-organization").is_none());
+    assert!(
+        answer.headers.get("set-cookie").is_none() && answer.headers.get("openai-organization").is_none()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -224,7 +313,10 @@ async fn clients_headers_stay_here_but_for_the_dialects_own() {
         "content": [{ "type": "text", "text": "hi" }], "stop_reason": "end_turn", "stop_sequence": null,
         "usage": { "input_tokens": 3, "output_tokens": 1 },
     });
-    gateway.memory.upstream.script(Script::whole(200, reply.to_string()));
+    gateway
+        .memory
+        .upstream
+        .script(Script::whole(200, reply.to_string()));
     let body = json!({
         "model": "anthropic:claude-test", "max_tokens": 5, "messages": [{ "role": "user", "content": "hi" }],
     });
@@ -241,35 +333,65 @@ async fn clients_headers_stay_here_but_for_the_dialects_own() {
     assert_eq!(sent["anthropic-beta"], "context-1m-2025-08-07");
     assert_eq!(sent["anthropic-version"], "2023-06-01");
     assert_eq!(sent["x-api-key"], "provider-key");
-    assert!(sent.get("cookie").is_none() && sent.get("x-forwarded-for").is_none() && sent.get("authorization").is_none());
+    assert!(
+        sent.get("cookie").is_none()
+            && sent.get("x-forwarded-for").is_none()
+            && sent.get("authorization").is_none()
+    );
 
-    gateway.memory.upstream.script(Script::whole(200, "{\"input_tokens\": 42}"));
+    gateway
+        .memory
+        .upstream
+        .script(Script::whole(200, "{\"input_tokens\": 42}"));
     let answer = gateway.post("/v1/messages/count_tokens", &json!({
         "model": "anthropic:claude-test", "messages": [{ "role": "user", "content": "mail ada@example.com" }],
     })).await;
-    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "{\"input_tokens\":42}"));
-    assert_eq!(gateway.memory.upstream.urls()[1], "https://anthropic.test/v1/messages/count_tokens");
+    assert_eq!(
+        (answer.status.as_u16(), answer.body.as_str()),
+        (200, "{\"input_tokens\":42}")
+    );
+    assert_eq!(
+        gateway.memory.upstream.urls()[1],
+        "https://anthropic.test/v1/messages/count_tokens"
+    );
     let sent = gateway.memory.upstream.bodies().remove(1);
-    assert!(sent.contains("[REDACTED:email]") && !sent.contains("max_tokens"), "{sent}");
+    assert!(
+        sent.contains("[REDACTED:email]") && !sent.contains("max_tokens"),
+        "{sent}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn field_without_counterpart_is_named_and_advisory_ones_are_dropped() {
     let ollama = settings("[[provider]]\nname = \"ollama\"\nkind = \"ollama\"\n");
     let gateway = Gateway::with(ollama).await;
-    let mut body = support::chat("hi");
+    let mut body = crate::support::chat("hi");
     body["model"] = json!("ollama:llama");
     body["n"] = json!(3);
     let answer = gateway.post("/v1/chat/completions", &body).await;
     assert_eq!(answer.status, 400, "{}", answer.body);
-    assert!(answer.body.contains("\"n\"") || answer.body.contains("n has"), "{}", answer.body);
-    assert_eq!(gateway.story().await, ["ai.intent", "ai.outcome unsupported_field"]);
+    assert!(
+        answer.body.contains("\"n\"") || answer.body.contains("n has"),
+        "{}",
+        answer.body
+    );
+    assert_eq!(
+        gateway.story().await,
+        ["ai.intent", "ai.outcome unsupported_field"]
+    );
 
     let reply = json!({ "model": "llama", "message": { "role": "assistant", "content": "hi" }, "done": true, "done_reason": "stop" });
-    gateway.memory.upstream.script(Script::whole(200, reply.to_string()));
+    gateway
+        .memory
+        .upstream
+        .script(Script::whole(200, reply.to_string()));
     body["n"] = json!(1);
     body["user"] = json!("ada");
     let answer = gateway.post("/v1/chat/completions", &body).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    assert!(answer.header("x-workjet-dropped").contains("user"), "{:?}", answer.headers);
+    assert!(
+        answer.header("x-workjet-dropped").contains("user"),
+        "{:?}",
+        answer.headers
+    );
 }

@@ -1,9 +1,7 @@
 //! One request through every stage, in each dialect, whole and streamed.
 
-mod support;
-
+use crate::support::{Gateway, chat, openai, openai_reply, openai_stream, streamed};
 use serde_json::json;
-use support::{Gateway, chat, openai, openai_reply, openai_stream, streamed};
 use workjet_gateway::memory::Script;
 
 /// Assembled at run time, so that no scanner takes it for a leak.
@@ -16,7 +14,10 @@ async fn demo_shows_what_a_provider_would_have_received() {
     let gateway = Gateway::demo().await;
     let answer = gateway.chat(&format!("my card is {}", card())).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    assert_eq!(answer.json()["choices"][0]["message"]["content"], "my card is [REDACTED:credit_card]");
+    assert_eq!(
+        answer.json()["choices"][0]["message"]["content"],
+        "my card is [REDACTED:credit_card]"
+    );
     assert_eq!(answer.header("x-workjet-dlp"), "request=credit_card:redact*1");
     assert_eq!(answer.header("x-workjet-model"), "demo:openai:gpt-test");
     assert!(answer.header("x-workjet-request-id").starts_with("req_"));
@@ -27,7 +28,9 @@ async fn demo_shows_what_a_provider_would_have_received() {
 #[tokio::test(start_paused = true)]
 async fn demo_streams_in_openais_dialect() {
     let gateway = Gateway::demo().await;
-    let answer = gateway.post("/v1/chat/completions", &streamed(&format!("card {}", card()))).await;
+    let answer = gateway
+        .post("/v1/chat/completions", &streamed(&format!("card {}", card())))
+        .await;
     assert_eq!(answer.status, 200);
     assert!(answer.header("content-type").starts_with("text/event-stream"));
     assert!(answer.body.contains("[REDACTED:credit_card]"), "{}", answer.body);
@@ -53,25 +56,44 @@ async fn demo_streams_in_anthropics_dialect() {
 #[tokio::test(start_paused = true)]
 async fn provider_sees_the_redacted_request_and_its_own_key() {
     let gateway = Gateway::with(openai("")).await;
-    gateway.memory.upstream.script(Script::whole(200, openai_reply("hello")));
+    gateway
+        .memory
+        .upstream
+        .script(Script::whole(200, openai_reply("hello")));
     let answer = gateway.chat(&format!("my card is {}", card())).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.header("x-workjet-model"), "openai:gpt-test");
     assert_eq!(answer.json()["model"], "gpt-test-2026");
-    assert_eq!(gateway.memory.upstream.urls(), ["https://openai.test/v1/chat/completions"]);
+    assert_eq!(
+        gateway.memory.upstream.urls(),
+        ["https://openai.test/v1/chat/completions"]
+    );
     let sent = gateway.memory.upstream.bodies().remove(0);
-    assert!(sent.contains("[REDACTED:credit_card]") && !sent.contains("4111"), "{sent}");
+    assert!(
+        sent.contains("[REDACTED:credit_card]") && !sent.contains("4111"),
+        "{sent}"
+    );
     assert!(sent.contains("\"gpt-test\""), "{sent}");
     let headers = gateway.memory.upstream.headers().remove(0);
     assert_eq!(headers["authorization"], "Bearer provider-key");
-    assert!(!headers.values().any(|value| value.to_str().is_ok_and(|value| value.contains("wj_"))));
+    assert!(
+        !headers
+            .values()
+            .any(|value| value.to_str().is_ok_and(|value| value.contains("wj_")))
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn reply_is_redacted_across_frames() {
     let gateway = Gateway::with(openai("")).await;
-    gateway.memory.upstream.script(Script::stream(openai_stream(&["use 4111 11", "11 1111 11", "11 now"])));
-    let answer = gateway.post("/v1/chat/completions", &streamed("which card?")).await;
+    gateway.memory.upstream.script(Script::stream(openai_stream(&[
+        "use 4111 11",
+        "11 1111 11",
+        "11 now",
+    ])));
+    let answer = gateway
+        .post("/v1/chat/completions", &streamed("which card?"))
+        .await;
     assert_eq!(answer.status, 200);
     assert!(answer.body.contains("[REDACTED:credit_card]"), "{}", answer.body);
     assert!(!answer.body.contains("4111"), "{}", answer.body);
@@ -82,7 +104,10 @@ async fn reply_is_redacted_across_frames() {
 #[tokio::test(start_paused = true)]
 async fn outcome_says_what_happened() {
     let gateway = Gateway::with(openai("")).await;
-    gateway.memory.upstream.script(Script::whole(200, openai_reply("hello")));
+    gateway
+        .memory
+        .upstream
+        .script(Script::whole(200, openai_reply("hello")));
     gateway.post("/v1/chat/completions", &chat("hi")).await;
     let log = gateway.log().await;
     let (intent, outcome) = (&log[0], &log[1]);
@@ -91,13 +116,26 @@ async fn outcome_says_what_happened() {
     assert_eq!(intent.dialect.as_deref(), Some("openai.chat"));
     assert_eq!(outcome.status, Some(200));
     let model = outcome.model.as_ref().expect("a model");
-    assert_eq!((model.asked.as_str(), model.provider.as_deref()), ("openai:gpt-test", Some("openai")));
+    assert_eq!(
+        (model.asked.as_str(), model.provider.as_deref()),
+        ("openai:gpt-test", Some("openai"))
+    );
     assert_eq!(model.answered.as_deref(), Some("gpt-test-2026"));
     let tokens = outcome.tokens.expect("tokens");
     assert_eq!((tokens.input, tokens.output), (Some(10), Some(5)));
     assert_eq!(outcome.attempts.len(), 1);
     assert_eq!(outcome.attempts[0].status, Some(200));
     let commitments = outcome.commitments.as_ref().expect("commitments");
-    assert!(commitments.request.as_ref().is_some_and(|text| text.starts_with("hmac-sha256:")));
-    assert!(commitments.response.as_ref().is_some_and(|text| text.starts_with("hmac-sha256:")));
+    assert!(
+        commitments
+            .request
+            .as_ref()
+            .is_some_and(|text| text.starts_with("hmac-sha256:"))
+    );
+    assert!(
+        commitments
+            .response
+            .as_ref()
+            .is_some_and(|text| text.starts_with("hmac-sha256:"))
+    );
 }

@@ -1,6 +1,5 @@
 //! A gateway in memory, with tokio's paused clock: waiting costs no time, and everything is in the same order in every
 //! run.
-#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +20,7 @@ use workjet_tenant::{Role, TenantId};
 
 /// Tokio's clock, which tests pause.
 #[derive(Debug)]
-pub struct TestClock(tokio::time::Instant);
+pub(crate) struct TestClock(tokio::time::Instant);
 
 #[async_trait]
 impl Clock for TestClock {
@@ -36,7 +35,7 @@ impl Clock for TestClock {
 }
 
 #[derive(Debug)]
-pub struct Tokio;
+pub(crate) struct Tokio;
 
 impl Spawner for Tokio {
     fn spawn(&self, task: Task) {
@@ -45,109 +44,132 @@ impl Spawner for Tokio {
 }
 
 /// A gateway with one tenant, one member, and the member's key.
-pub struct Gateway {
-    pub router: axum::Router,
-    pub memory: MemoryHost,
-    pub tenant: TenantId,
-    pub user: User,
-    pub key: String,
+pub(crate) struct Gateway {
+    pub(crate) router: axum::Router,
+    pub(crate) memory: MemoryHost,
+    pub(crate) tenant: TenantId,
+    pub(crate) user: User,
+    pub(crate) key: String,
 }
 
 /// What came back, read to its end.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("ASCII"))
     }
 
     /// The error's code, in either dialect.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         let error = &self.json()["error"];
-        let code = if error["code"].is_string() { &error["code"] } else { &error["type"] };
+        let code = if error["code"].is_string() {
+            &error["code"]
+        } else {
+            &error["type"]
+        };
         code.as_str().unwrap_or_default().to_owned()
     }
 }
 
 /// Settings out of a configuration; every provider has the key `provider-key`.
-pub fn settings(toml: &str) -> Settings {
+pub(crate) fn settings(toml: &str) -> Settings {
     let config = Config::from_toml(toml, "test.toml").expect("a good configuration");
     Settings::from_config(&config, |_| Some("provider-key".to_owned().into())).expect("good routes")
 }
 
 /// One OpenAI provider, and what `more` says.
-pub fn openai(more: &str) -> Settings {
+pub(crate) fn openai(more: &str) -> Settings {
     settings(&format!(
         "{more}\n[[provider]]\nname = \"openai\"\nkind = \"openai\"\nbase_url = \"https://openai.test/v1\"\n"
     ))
 }
 
 impl Gateway {
-    pub async fn demo() -> Self {
+    pub(crate) async fn demo() -> Self {
         Self::with(Settings::demo()).await
     }
 
-    pub async fn with(settings: Settings) -> Self {
+    pub(crate) async fn with(settings: Settings) -> Self {
         Self::with_options(CoreOptions::new(settings, [3; 32])).await
     }
 
-    pub async fn with_options(options: CoreOptions) -> Self {
+    pub(crate) async fn with_options(options: CoreOptions) -> Self {
         Self::with_core(Core::new(options)).await
     }
 
-    pub async fn with_core(core: Core) -> Self {
+    pub(crate) async fn with_core(core: Core) -> Self {
         let clock = Arc::new(TestClock(tokio::time::Instant::now()));
         let memory = MemoryHost::new(Operator::dangerously_claim(), clock, Arc::new(Tokio));
         let tenant = memory.tenant("default").await.expect("a tenant");
-        let user = memory.user(&tenant, "ada@example.com", Role::Member, None).await.expect("a user");
+        let user = memory
+            .user(&tenant, "ada@example.com", Role::Member, None)
+            .await
+            .expect("a user");
         let key = memory.key(&user).await.expect("a key").expose().to_owned();
         let router = workjet_gateway::router(Arc::new(core), memory.host());
-        Self { router, memory, tenant, user, key }
+        Self {
+            router,
+            memory,
+            tenant,
+            user,
+            key,
+        }
     }
 
     /// Sends a request as it is.
-    pub async fn send(&self, request: Request<Body>) -> http::Response<Body> {
-        self.router.clone().oneshot(request).await.expect("the router always answers")
+    pub(crate) async fn send(&self, request: Request<Body>) -> http::Response<Body> {
+        self.router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("the router always answers")
     }
 
     /// Sends a request and reads all of the answer.
-    pub async fn ask(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
         let (parts, body) = self.send(request).await.into_parts();
         let body = body.collect().await.expect("bodies do not fail").to_bytes();
         let body = String::from_utf8(body.to_vec()).expect("bodies are UTF-8");
         // What is detached may still be at work.
         self.rest().await;
-        Answer { status: parts.status, headers: parts.headers, body }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.ask(self.request(path, body.to_string())).await
     }
 
-    pub async fn chat(&self, content: &str) -> Answer {
+    pub(crate) async fn chat(&self, content: &str) -> Answer {
         self.post("/v1/chat/completions", &chat(content)).await
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         let request = Request::get(path).header(AUTHORIZATION, format!("Bearer {}", self.key));
         self.ask(request.body(Body::empty()).expect("a request")).await
     }
 
     /// A request with the member's key.
-    pub fn request(&self, path: &str, body: impl Into<Body>) -> Request<Body> {
+    pub(crate) fn request(&self, path: &str, body: impl Into<Body>) -> Request<Body> {
         self.request_as(&self.key, path, body)
     }
 
-    pub fn request_as(&self, key: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
+    pub(crate) fn request_as(&self, key: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
         Request::builder()
             .method(Method::POST)
             .uri(path)
@@ -158,24 +180,25 @@ impl Gateway {
     }
 
     /// Lets detached work go on until it waits.
-    pub async fn rest(&self) {
+    pub(crate) async fn rest(&self) {
         for _ in 0..64 {
             tokio::task::yield_now().await;
         }
     }
 
     /// The log's entries about requests.
-    pub async fn log(&self) -> Vec<Entry> {
-        let is_about_ai = |entry: &Entry| matches!(entry.kind, Kind::AiIntent | Kind::AiOutcome | Kind::AiRefused);
+    pub(crate) async fn log(&self) -> Vec<Entry> {
+        let is_about_ai =
+            |entry: &Entry| matches!(entry.kind, Kind::AiIntent | Kind::AiOutcome | Kind::AiRefused);
         self.all_entries().await.into_iter().filter(is_about_ai).collect()
     }
 
-    pub async fn all_entries(&self) -> Vec<Entry> {
+    pub(crate) async fn all_entries(&self) -> Vec<Entry> {
         self.memory.entries(&self.tenant).await.expect("a log")
     }
 
     /// Kinds and codes of the log's entries about requests, as `ai.outcome ok`.
-    pub async fn story(&self) -> Vec<String> {
+    pub(crate) async fn story(&self) -> Vec<String> {
         let line = |entry: Entry| match entry.code {
             Some(code) => format!("{} {code}", entry.kind),
             None => entry.kind.to_string(),
@@ -184,18 +207,18 @@ impl Gateway {
     }
 }
 
-pub fn chat(content: &str) -> Value {
+pub(crate) fn chat(content: &str) -> Value {
     json!({ "model": "openai:gpt-test", "messages": [{ "role": "user", "content": content }] })
 }
 
-pub fn streamed(content: &str) -> Value {
+pub(crate) fn streamed(content: &str) -> Value {
     let mut body = chat(content);
     body["stream"] = json!(true);
     body
 }
 
 /// A whole reply as OpenAI writes it.
-pub fn openai_reply(content: &str) -> String {
+pub(crate) fn openai_reply(content: &str) -> String {
     json!({
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-test-2026",
         "choices": [{ "index": 0, "message": { "role": "assistant", "content": content }, "finish_reason": "stop" }],
@@ -205,7 +228,7 @@ pub fn openai_reply(content: &str) -> String {
 }
 
 /// A stream as OpenAI writes it, one frame a piece.
-pub fn openai_stream(deltas: &[&str]) -> Vec<String> {
+pub(crate) fn openai_stream(deltas: &[&str]) -> Vec<String> {
     let chunk = |choices: Value, usage: Value| {
         let chunk = json!({
             "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-test-2026",
@@ -213,9 +236,17 @@ pub fn openai_stream(deltas: &[&str]) -> Vec<String> {
         });
         format!("data: {chunk}\n\n")
     };
-    let delta = |delta: Value, finish: Value| json!([{ "index": 0, "delta": delta, "finish_reason": finish }]);
-    let mut frames = vec![chunk(delta(json!({ "role": "assistant", "content": "" }), Value::Null), Value::Null)];
-    frames.extend(deltas.iter().map(|text| chunk(delta(json!({ "content": text }), Value::Null), Value::Null)));
+    let delta =
+        |delta: Value, finish: Value| json!([{ "index": 0, "delta": delta, "finish_reason": finish }]);
+    let mut frames = vec![chunk(
+        delta(json!({ "role": "assistant", "content": "" }), Value::Null),
+        Value::Null,
+    )];
+    frames.extend(
+        deltas
+            .iter()
+            .map(|text| chunk(delta(json!({ "content": text }), Value::Null), Value::Null)),
+    );
     frames.push(chunk(delta(json!({}), json!("stop")), Value::Null));
     let usage = json!({ "prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15 });
     frames.push(chunk(json!([]), usage));

@@ -1,16 +1,14 @@
 //! Every intent gets exactly one outcome, whatever happens, and nothing goes out before its entry is written.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Gateway, chat, openai, openai_reply, openai_stream, streamed};
 use futures_util::StreamExt;
 use http_body_util::BodyExt;
 use serde_json::json;
-use support::{Gateway, chat, openai, openai_reply, openai_stream, streamed};
 use workjet_audit::Kind;
 use workjet_gateway::memory::{Piece, Script};
-use workjet_gateway::{UpstreamError, CoreOptions};
+use workjet_gateway::{CoreOptions, UpstreamError};
 
 fn card() -> String {
     ["4111", "1111", "1111", "1111"].join("")
@@ -18,7 +16,10 @@ fn card() -> String {
 
 async fn assert_one_outcome(gateway: &Gateway, code: &str) {
     gateway.rest().await;
-    assert_eq!(gateway.story().await, ["ai.intent".to_owned(), format!("ai.outcome {code}")]);
+    assert_eq!(
+        gateway.story().await,
+        ["ai.intent".to_owned(), format!("ai.outcome {code}")]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -26,8 +27,14 @@ async fn dropped_stream_still_gets_an_outcome_at_every_frame_boundary() {
     let frames = openai_stream(&["one ", "two ", "three ", "four"]);
     for read in 0..=frames.len() {
         let gateway = Gateway::with(openai("")).await;
-        let pieces = frames.iter().map(|frame| Piece::Late(Duration::from_millis(100), frame.clone().into()));
-        let script = Script::Reply { status: 200, headers: Vec::new(), pieces: pieces.collect() };
+        let pieces = frames
+            .iter()
+            .map(|frame| Piece::Late(Duration::from_millis(100), frame.clone().into()));
+        let script = Script::Reply {
+            status: 200,
+            headers: Vec::new(),
+            pieces: pieces.collect(),
+        };
         gateway.memory.upstream.script(script);
         let request = gateway.request("/v1/chat/completions", streamed("hi").to_string());
         let response = gateway.send(request).await;
@@ -47,8 +54,19 @@ async fn dropped_stream_still_gets_an_outcome_at_every_frame_boundary() {
         assert_eq!(story.len(), 2, "{read}: {story:?}");
         let outcome = gateway.log().await.remove(1);
         let code = outcome.code.as_deref().expect("a code");
-        assert!(if complete { code == "ok" } else { matches!(code, "client_gone" | "ok") }, "{read}: {code}");
-        assert_eq!(outcome.tokens.and_then(|tokens| tokens.output), Some(5), "{read}: the pump settles");
+        assert!(
+            if complete {
+                code == "ok"
+            } else {
+                matches!(code, "client_gone" | "ok")
+            },
+            "{read}: {code}"
+        );
+        assert_eq!(
+            outcome.tokens.and_then(|tokens| tokens.output),
+            Some(5),
+            "{read}: the pump settles"
+        );
     }
 }
 
@@ -75,9 +93,16 @@ async fn client_that_leaves_before_the_head_gets_an_outcome() {
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_longer_than_the_drain_time_for_a_reply_that_nobody_reads() {
     let gateway = Gateway::with(openai("")).await;
-    gateway.memory.upstream.script(Script::stream(["data: {}\n\n"; 0]).then(Piece::Hang));
+    gateway
+        .memory
+        .upstream
+        .script(Script::stream(["data: {}\n\n"; 0]).then(Piece::Hang));
     let request = gateway.request("/v1/chat/completions", streamed("hi").to_string());
-    assert!(tokio::time::timeout(Duration::from_secs(1), gateway.send(request)).await.is_err());
+    assert!(
+        tokio::time::timeout(Duration::from_secs(1), gateway.send(request))
+            .await
+            .is_err()
+    );
     tokio::time::sleep(Duration::from_secs(19)).await;
     gateway.rest().await;
     assert_eq!(gateway.story().await, ["ai.intent"]);
@@ -100,8 +125,15 @@ async fn nothing_is_forwarded_when_the_intent_cannot_be_written() {
         }
         assert!(gateway.memory.upstream.urls().is_empty());
         gateway.memory.audit.recover();
-        gateway.memory.upstream.script(Script::whole(200, openai_reply("hi")));
-        assert_eq!(gateway.post(path, &body).await.status, 200, "the reservations were given back");
+        gateway
+            .memory
+            .upstream
+            .script(Script::whole(200, openai_reply("hi")));
+        assert_eq!(
+            gateway.post(path, &body).await.status,
+            200,
+            "the reservations were given back"
+        );
     }
 }
 
@@ -109,9 +141,15 @@ async fn nothing_is_forwarded_when_the_intent_cannot_be_written() {
 async fn whole_reply_is_withheld_when_its_outcome_cannot_be_written() {
     let gateway = Gateway::with(openai("")).await;
     gateway.memory.audit.refuse(Kind::AiOutcome);
-    gateway.memory.upstream.script(Script::whole(200, openai_reply("the answer")));
+    gateway
+        .memory
+        .upstream
+        .script(Script::whole(200, openai_reply("the answer")));
     let answer = gateway.chat("hi").await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "audit_unavailable"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (503, "audit_unavailable")
+    );
     assert!(!answer.body.contains("the answer"));
 }
 
@@ -119,7 +157,10 @@ async fn whole_reply_is_withheld_when_its_outcome_cannot_be_written() {
 async fn stream_ends_in_an_error_without_terminator_when_its_outcome_cannot_be_written() {
     let gateway = Gateway::with(openai("")).await;
     gateway.memory.audit.refuse(Kind::AiOutcome);
-    gateway.memory.upstream.script(Script::stream(openai_stream(&["hello"])));
+    gateway
+        .memory
+        .upstream
+        .script(Script::stream(openai_stream(&["hello"])));
     let answer = gateway.post("/v1/chat/completions", &streamed("hi")).await;
     assert_eq!(answer.status, 200);
     assert!(answer.body.contains("hello"));
@@ -139,13 +180,19 @@ async fn refusal_is_not_told_before_it_is_written() {
     let gateway = Gateway::with(openai("")).await;
     gateway.memory.audit.refuse(Kind::AiRefused);
     let answer = gateway.ask(gateway.request("/v1/chat/completions", "{")).await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "audit_unavailable"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (503, "audit_unavailable")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn outcome_is_in_the_log_before_the_terminator_is_out() {
     let gateway = Gateway::with(openai("")).await;
-    gateway.memory.upstream.script(Script::stream(openai_stream(&["hello"])));
+    gateway
+        .memory
+        .upstream
+        .script(Script::stream(openai_stream(&["hello"])));
     let request = gateway.request("/v1/chat/completions", streamed("hi").to_string());
     let mut body = gateway.send(request).await.into_body();
     while let Some(frame) = body.frame().await {
@@ -163,7 +210,10 @@ async fn defect_in_the_middle_leaves_no_intent_open() {
     let gateway = Gateway::with(openai("")).await;
     gateway.memory.upstream.script(Script::Panic);
     let answer = gateway.chat("hi").await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (500, "internal"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (500, "internal")
+    );
     assert_one_outcome(&gateway, "internal").await;
 }
 
@@ -184,29 +234,58 @@ async fn stream_that_breaks_off_ends_in_an_error_event() {
     };
     let begun = || Script::stream(frames[..3].to_vec());
     assert_eq!(cut(begun()).await, "ai.outcome provider_error");
-    assert_eq!(cut(begun().then(Piece::Fail(UpstreamError::Closed))).await, "ai.outcome provider_error");
-    assert_eq!(cut(begun().then(Piece::Bytes("data: {gar".into()))).await, "ai.outcome provider_error");
-    assert_eq!(cut(begun().then(Piece::Bytes("data: garbage\n\n".into()))).await, "ai.outcome provider_error");
-    assert_eq!(cut(begun().then(Piece::Hang)).await, "ai.outcome provider_timeout");
+    assert_eq!(
+        cut(begun().then(Piece::Fail(UpstreamError::Closed))).await,
+        "ai.outcome provider_error"
+    );
+    assert_eq!(
+        cut(begun().then(Piece::Bytes("data: {gar".into()))).await,
+        "ai.outcome provider_error"
+    );
+    assert_eq!(
+        cut(begun().then(Piece::Bytes("data: garbage\n\n".into()))).await,
+        "ai.outcome provider_error"
+    );
+    assert_eq!(
+        cut(begun().then(Piece::Hang)).await,
+        "ai.outcome provider_timeout"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn blocked_reply_is_not_delivered() {
     let blocking = "[dlp.response]\ncredit_card = \"block\"\n";
     let gateway = Gateway::with(openai(blocking)).await;
-    gateway.memory.upstream.script(Script::whole(200, openai_reply(&format!("use {}", card()))));
+    gateway
+        .memory
+        .upstream
+        .script(Script::whole(200, openai_reply(&format!("use {}", card()))));
     let answer = gateway.chat("hi").await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "dlp_blocked"), "{}", answer.body);
-    assert!(answer.body.contains("choices[0].message.content") && answer.body.contains("reply"), "{}", answer.body);
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (400, "dlp_blocked"),
+        "{}",
+        answer.body
+    );
+    assert!(
+        answer.body.contains("choices[0].message.content") && answer.body.contains("reply"),
+        "{}",
+        answer.body
+    );
     assert!(!answer.body.contains("4111"));
     assert_one_outcome(&gateway, "dlp_blocked").await;
 
     let gateway = Gateway::with(openai(blocking)).await;
-    gateway.memory.upstream.script(Script::stream(openai_stream(&["fine so far ", &card(), " more"])));
+    gateway
+        .memory
+        .upstream
+        .script(Script::stream(openai_stream(&["fine so far ", &card(), " more"])));
     let answer = gateway.post("/v1/chat/completions", &streamed("hi")).await;
     assert!(answer.body.contains("fine so far"), "{}", answer.body);
     assert!(answer.body.contains("dlp_blocked"), "{}", answer.body);
-    assert!(!answer.body.contains("4111") && !answer.body.contains("more") && !answer.body.contains("[DONE]"));
+    assert!(
+        !answer.body.contains("4111") && !answer.body.contains("more") && !answer.body.contains("[DONE]")
+    );
     assert_one_outcome(&gateway, "dlp_blocked").await;
 }
 
@@ -217,11 +296,18 @@ async fn slow_client_slows_the_provider_down_and_is_given_up_at_the_deadline() {
     let gateway = Gateway::with_options(options).await;
     let words: Vec<String> = (0..100).map(|n| format!("word {n} ")).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    gateway.memory.upstream.script(Script::stream(openai_stream(&words)));
+    gateway
+        .memory
+        .upstream
+        .script(Script::stream(openai_stream(&words)));
     let request = gateway.request("/v1/chat/completions", streamed("hi").to_string());
     let response = gateway.send(request).await;
     tokio::time::sleep(Duration::from_secs(30)).await;
-    assert_eq!(gateway.story().await, ["ai.intent"], "the task waits for the reader");
+    assert_eq!(
+        gateway.story().await,
+        ["ai.intent"],
+        "the task waits for the reader"
+    );
     tokio::time::sleep(Duration::from_secs(31)).await;
     assert_one_outcome(&gateway, "client_gone").await;
     drop(response);

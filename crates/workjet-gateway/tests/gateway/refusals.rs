@@ -1,12 +1,10 @@
 //! Every refusal, in the shape of the dialect that was called, logged if a tenant is known, and charged.
 
-mod support;
-
+use crate::support::{Answer, Gateway, chat, openai, openai_reply, settings};
 use axum::body::Body;
 use http::Request;
 use http::header::AUTHORIZATION;
 use serde_json::{Value, json};
-use support::{Answer, Gateway, chat, openai, openai_reply, settings};
 use workjet_audit::Kind;
 use workjet_auth::ApiKeyStore;
 use workjet_gateway::memory::Script;

@@ -1,0 +1,8 @@
+//! The gateway from outside: its router, over a home in memory.
+
+mod fallback;
+mod outcomes;
+mod refusals;
+mod sessions;
+mod support;
+mod thread;

@@ -102,17 +102,37 @@ enum Event {
     Open { ticket: u64, at: i128, step: Step },
 }
 
-/// What a meter says to a charge, from best to worst.
+/// What a [`Meter`] says to a charge, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Verdict {
+pub enum Verdict {
+    /// It can be spent now.
     Fits,
+    /// It can be spent after this long, to the nanosecond, if nobody else spends.
     Later(Duration),
+    /// It is more than the burst.
     Never,
 }
 
-/// One key's account.
+/// One key's account: pure arithmetic, for a [`RateStore`](crate::RateStore) of your own.
+///
+/// ```
+/// use std::time::Duration;
+/// use workjet_tenant::Quota;
+/// use workjet_tenant::gcra::{Meter, Verdict};
+/// # use std::num::NonZeroU64;
+/// # let now = jiff::Timestamp::UNIX_EPOCH;
+/// # let some = |n| NonZeroU64::new(n).expect("not zero");
+///
+/// let quota = Quota { limit: some(60), per: Duration::from_secs(60), burst: some(20) };
+/// let mut meter = Meter::new(&quota);
+/// assert_eq!(meter.check(20, now), Verdict::Fits);
+/// meter.spend(1, 20, now); // reservation 1 takes the whole burst
+/// assert_eq!(meter.check(1, now), Verdict::Later(Duration::from_secs(1)));
+/// meter.settle(1, 5); // but only 5 were used
+/// assert_eq!(meter.remaining(now), 15);
+/// ```
 #[derive(Debug, Clone)]
-pub(crate) struct Meter {
+pub struct Meter {
     rate: Rate,
     /// The TAT before the events.
     base: i128,
@@ -123,7 +143,7 @@ pub(crate) struct Meter {
 
 impl Meter {
     /// At rest, counting for `quota`.
-    pub(crate) fn new(quota: &Quota) -> Self {
+    pub fn new(quota: &Quota) -> Self {
         Self {
             rate: Rate::of(quota),
             base: i128::MIN,
@@ -133,7 +153,7 @@ impl Meter {
     }
 
     /// Counts for `quota` from here on. What was spent keeps the time it takes to come back, rounded up.
-    pub(crate) fn adopt(&mut self, quota: &Quota) {
+    pub fn adopt(&mut self, quota: &Quota) {
         let new = Rate::of(quota);
         let old = std::mem::replace(&mut self.rate, new);
         if old.ticks == new.ticks {
@@ -165,7 +185,7 @@ impl Meter {
     }
 
     /// Whether `amount` could be spent now.
-    pub(crate) fn check(&self, amount: u64, now: Timestamp) -> Verdict {
+    pub fn check(&self, amount: u64, now: Timestamp) -> Verdict {
         if amount > self.rate.burst {
             return Verdict::Never;
         }
@@ -181,16 +201,17 @@ impl Meter {
         }
     }
 
-    /// Spends `amount`, whether it fits or not, until `ticket` is settled.
-    pub(crate) fn spend(&mut self, ticket: u64, amount: u64, now: Timestamp) {
+    /// Spends `amount`, whether it fits or not, until `ticket` is settled. A ticket may be spent on more than once; it is
+    /// then settled as often, in the same order.
+    pub fn spend(&mut self, ticket: u64, amount: u64, now: Timestamp) {
         let at = self.rate.at(now);
         let step = self.step(amount, at);
         self.events.push_back(Event::Open { ticket, at, step });
         self.tat = step.apply(self.tat);
     }
 
-    /// Settles `ticket` as if `amount` had been spent in the first place.
-    pub(crate) fn settle(&mut self, ticket: u64, amount: u64) {
+    /// Settles `ticket` as if `amount` had been spent in the first place. Does nothing if it is not open.
+    pub fn settle(&mut self, ticket: u64, amount: u64) {
         self.close(ticket, |meter, at, _| {
             if amount == 0 {
                 Step::NOTHING
@@ -200,8 +221,8 @@ impl Meter {
         });
     }
 
-    /// Settles `ticket` as it stands.
-    pub(crate) fn keep(&mut self, ticket: u64) {
+    /// Settles `ticket` as it stands. Does nothing if it is not open.
+    pub fn keep(&mut self, ticket: u64) {
         self.close(ticket, |_, _, step| step);
     }
 
@@ -256,7 +277,7 @@ impl Meter {
     }
 
     /// Units that could be spent at once now.
-    pub(crate) fn remaining(&self, now: Timestamp) -> u64 {
+    pub fn remaining(&self, now: Timestamp) -> u64 {
         let Rate { cost, burst, .. } = self.rate;
         let free = (cost * i128::from(burst)).saturating_sub(self.backlog(now));
         match cost {
@@ -266,12 +287,12 @@ impl Meter {
     }
 
     /// Time until everything has come back.
-    pub(crate) fn reset_after(&self, now: Timestamp) -> Duration {
+    pub fn reset_after(&self, now: Timestamp) -> Duration {
         self.rate.duration(self.backlog(now))
     }
 
     /// Whether the meter can be forgotten: nothing is open, and everything has come back.
-    pub(crate) fn is_at_rest(&self, now: Timestamp) -> bool {
+    pub fn is_at_rest(&self, now: Timestamp) -> bool {
         self.events.is_empty() && self.backlog(now) == 0
     }
 }

@@ -7,7 +7,7 @@
 //! It knows nothing of credentials, HTTP or SQL, reads no clock (`now` is an argument) and builds for wasm32.
 
 mod error;
-mod gcra;
+pub mod gcra;
 mod id;
 mod memory;
 mod outbox;

@@ -19,7 +19,10 @@ pub(super) fn start(level: &str, format: LogFormat) {
     let filter = EnvFilter::try_from_env("WORKJET_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // A line that cannot be written (its disk is full) must not end the request that it is about: the default is to
+        // complain about it on standard error, which panics for the same reason.
+        .log_internal_errors(false);
     // Fails only if a program that embeds us logs already.
     let _ = match format {
         LogFormat::Text => lines

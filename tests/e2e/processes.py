@@ -7,6 +7,7 @@ import pathlib
 import signal
 import ssl
 import subprocess
+import threading
 import time
 import urllib.request
 from urllib.parse import quote
@@ -72,7 +73,7 @@ class Mock:
         self._call("/__release", {"model": model, "count": count})
 
     def requests(self, model=None, since=0):
-        query = f"?since={since}" + (f"&model={quote(model)}" if model else "")
+        query = f"?since={since}" + (f"&model={quote(model, safe=':')}" if model else "")
         return self._call("/__requests" + query)["requests"]
 
     def count(self):
@@ -105,17 +106,19 @@ class Gateway:
         environment = dict(os.environ)
         for provider, key in PROVIDER_KEYS.items():
             environment[f"MOCK_{provider.upper()}_KEY"] = key
-        self.stderr = open(self.folder / "stderr.txt", "ab")
         self.process = subprocess.Popen(
             [binary("workjet"), "serve", "--config", self.config, "--data", self.data, "--listen", "127.0.0.1:0"]
             + ["--announce", "json", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=self.stderr,
+            stderr=subprocess.PIPE,
             env=environment,
             # SIGXFSZ stays ignored, as Python has it: a full disk must be an error that the gateway sees.
             restore_signals=False,
         )
+        # By way of a pipe: limits that a test sets on the gateway's files must not silence it.
+        self.listener = threading.Thread(target=self._listen, args=[self.process.stderr])
+        self.listener.start()
         line = self.process.stdout.readline()
         assert line, f"the gateway did not start: {self.errors()}"
         self.announced = json.loads(line)
@@ -124,6 +127,11 @@ class Gateway:
         # Raw secrets are shown on the first start alone.
         self.key = self.announced.get("key", self.key)
         return self
+
+    def _listen(self, stderr):
+        with open(self.folder / "stderr.txt", "ab", buffering=0) as file:
+            while piece := stderr.read1(65536):
+                file.write(piece)
 
     def errors(self):
         return (self.folder / "stderr.txt").read_text(errors="replace")
@@ -146,8 +154,9 @@ class Gateway:
 
     def _close(self):
         if self.process:
+            self.listener.join(PATIENCE)
             self.process.stdout.close()
-            self.stderr.close()
+            self.process.stderr.close()
             self.process = None
 
     def run(self, *arguments, check=True, stdin=None):

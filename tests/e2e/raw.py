@@ -138,7 +138,9 @@ def text_of(dialect, event):
     if data == "[DONE]":
         return ""
     if dialect == "openai":
-        return "".join(choice["delta"].get("content") or "" for choice in data.get("choices", []))
+        choices = data.get("choices")
+        deltas = [choice.get("delta", {}) for choice in choices] if isinstance(choices, list) else []
+        return "".join(delta.get("content") or "" for delta in deltas)
     return data["delta"].get("text", "") if data.get("type") == "content_block_delta" else ""
 
 

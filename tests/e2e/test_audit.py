@@ -37,11 +37,23 @@ def test_a_request_leaves_an_intent_and_an_outcome(mock, gateway, dialect, provi
     assert outcome["tokens"]["input"] == 100 and outcome["tokens"]["output"] == 30
     if provider != "ollama":
         assert outcome["tokens"]["cache_read"] == 20
-    assert isinstance(outcome["cost"]["nano_usd"], int)
-    assert outcome["cost"]["quality"] in ("exact", "estimated")
     assert intent["log"]["index"] < outcome["log"]["index"]
     for secret in ("1111", gateway.key, "mock-key"):
         assert secret not in json.dumps(entries)
+
+
+@pytest.mark.parametrize("provider, model, nano_usd", [
+    # Per million tokens: input, cached input, output; from the providers' published prices.
+    ("openai", "gpt-4o-mini", 100 * 150 + 20 * 75 + 30 * 600),
+    ("anthropic", "claude-3-5-haiku-20241022", 100 * 800 + 20 * 80 + 30 * 4000),
+])
+def test_the_cost_is_recorded_in_whole_billionths(mock, gateway, provider, model, nano_usd):
+    mock.rescript(model, {"reply": {"parts": [{"text": "ok"}], "usage": {"input": 100, "cache_read": 20, "output": 30}}})
+    reply = post(gateway, provider, body(provider, f"{provider}:{model}"))
+    cost = gateway.outcome_of(reply.headers["x-workjet-request-id"])["cost"]
+    assert cost["nano_usd"] == nano_usd
+    assert cost["quality"] in ("exact", "estimated")
+    assert cost["prices"].startswith("sha256:")
 
 
 def test_no_prompt_and_no_reply_is_in_the_log_or_the_output(mock, gateway, dialect):

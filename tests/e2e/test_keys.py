@@ -72,7 +72,7 @@ def test_commands_find_the_data_folder_by_configuration(gateway):
 
 
 def test_users_log_in_and_out(gateway):
-    login = {"login": gateway.announced["user"], "password": gateway.announced["password"]}
+    login = {"email": gateway.announced["user"], "password": gateway.announced["password"]}
     headers = {"sec-fetch-site": "same-origin"}
     reply = call(gateway, "POST", "/auth/login", login, key=None, headers=headers)
     assert reply.status == 200, reply.text
@@ -93,13 +93,13 @@ def test_users_log_in_and_out(gateway):
 
 @pytest.mark.parametrize("login", ["nobody@example.com", None], ids=["unknown user", "wrong password"])
 def test_a_failed_login_says_the_same_for_all(gateway, login):
-    attempt = {"login": login or gateway.announced["user"], "password": "not the password at all"}
+    attempt = {"email": login or gateway.announced["user"], "password": "not the password at all"}
     reply = call(gateway, "POST", "/auth/login", attempt, key=None, headers={"sec-fetch-site": "same-origin"})
     assert reply.status == 401
     assert "set-cookie" not in reply.headers
     assert "not the password" not in reply.text
     if login:
-        other = call(gateway, "POST", "/auth/login", attempt | {"login": gateway.announced["user"]}, key=None,
+        other = call(gateway, "POST", "/auth/login", attempt | {"email": gateway.announced["user"]}, key=None,
                      headers={"sec-fetch-site": "same-origin"})
         assert other.json["error"]["message"] == reply.json["error"]["message"]
 

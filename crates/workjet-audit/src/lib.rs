@@ -1,4 +1,53 @@
 //! An append-only, independently verifiable log.
+//!
+//! Each tenant has one. An [`Entry`] says who did what and when, in numbers and names, never in anybody's words; its canonical
+//! JSON is hashed into a chain, so that one [`Checkpoint`] stands for everything before it. [`AuditSink::append`] returns
+//! when the entry would survive a power failure, and there is no method that changes or deletes one.
+//!
+//! ```
+//! # futures_executor::block_on(async {
+//! use workjet_audit::{AuditSink, Entry, Kind, Log, MemoryLogStore, Report, verify};
+//! use workjet_auth::Operator;
+//!
+//! let store = MemoryLogStore::new();
+//! let log = Log::new(store.clone());
+//! let scope = Operator::dangerously_claim().scope(&"acme".parse()?);
+//! let now = "2026-11-23T09:30:00Z".parse()?;
+//!
+//! let entry = Entry::new("e-1", now, scope.tenant().clone(), scope.actor().clone(), Kind::AdminKeyCreated)
+//!     .subject("key-7")
+//!     .code("ok");
+//! let receipt = log.append(&scope, entry).await?;
+//! assert_eq!(receipt.index, 0);
+//!
+//! // Somebody changes what was written.
+//! let mut stored = store.stored(scope.tenant());
+//! let journal = String::from_utf8(stored.journal.take().unwrap())?;
+//! stored.journal = Some(journal.replace("key-7", "key-8").into_bytes());
+//! let report = verify(&stored, None, &mut |_| {})?;
+//! assert!(matches!(report, Report::Tampered(tampering) if tampering.place == "journal, entry 0"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # How it holds
+//!
+//! - **A journal, then bundles.** Entries go to a journal, which is fsync'd once for all requests that wait (group commit). Every
+//!   256 entries it becomes an immutable object, and a new journal begins. A head beside them says how far the log has
+//!   come; it follows the journal and never leads it.
+//! - **A crash loses nothing that was acknowledged.** What follows the journal's last commit line was acknowledged to nobody and
+//!   is cut at start. Anything else that does not fit is corruption, and the log refuses to go on.
+//! - **An error stops the log.** When a write fails, what is on the disk is unknown, and reading it back would not tell. Requests are
+//!   refused until the process starts anew.
+//! - **Administrative changes are logged exactly once.** They wait in an [`Outbox`](workjet_tenant::Outbox), written with the
+//!   change; the log drains it before each append and remembers in its own journal how far it came.
+//! - **Every intent gets an outcome.** One that a vanished process left open is closed as `unknown`.
+//!
+//! # What it does not do
+//!
+//! It opens no file: a [`LogStore`] writes and a [`LogReader`] reads. It reads no clock. A chain without signatures shows any
+//! change to somebody who remembers a checkpoint, but whoever can write all files can rewrite the whole log; signed checkpoints
+//! and a Merkle tree in the C2SP formats are to follow below the same traits.
 
 mod canonical;
 mod chain;

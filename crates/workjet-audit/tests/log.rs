@@ -297,17 +297,18 @@ fn log_that_was_changed_is_not_written_to() {
     let sound = store.stored(scope.tenant());
     let journal = sound.journal.clone().expect("there is a journal");
     let first_entry = journal.iter().position(|&byte| byte == b'\n').expect("a header") + 1;
-    let changes: [(&str, Box<dyn Fn(&mut workjet_audit::Stored)>); 6] = [
+    type Change = Box<dyn Fn(&mut workjet_audit::Stored)>;
+    let changes: [(&str, Change); 6] = [
         (
             "an entry",
-            Box::new(|stored| {
+            Box::new(move |stored| {
                 let journal = stored.journal.as_mut().expect("there is one");
                 journal[first_entry + 100] ^= 1;
             }),
         ),
         (
             "a shorter journal",
-            Box::new(|stored| {
+            Box::new(move |stored| {
                 let journal = stored.journal.as_mut().expect("there is one");
                 journal.truncate(first_entry);
             }),

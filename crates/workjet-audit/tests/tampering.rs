@@ -344,7 +344,7 @@ fn flush_that_is_being_written_is_no_tampering() {
         };
         match check(&seen) {
             Report::Sound { checkpoint, .. } => {
-                assert_eq!(checkpoint.size, 20 + u64::from(end == long.len()))
+                assert_eq!(checkpoint.size, 20 + u64::from(end == long.len()));
             }
             Report::Tampered(tampering) => panic!("cut at {end}: {tampering}"),
         }

@@ -44,8 +44,15 @@ pub(crate) fn ids(store: &MemoryLogStore) -> Vec<String> {
     let stored = store.stored(scope().tenant());
     workjet_audit::export::jsonl(&stored, &Default::default(), &mut out, &mut |_| {}).expect("a sound log");
     let text = String::from_utf8(out).expect("JSON is UTF-8");
-    let id = |line: &str| line.split("\"id\":\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
-    text.lines().map(|line| id(line).expect("an entry has an id")).collect()
+    let id = |line: &str| {
+        line.split("\"id\":\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+            .map(str::to_owned)
+    };
+    text.lines()
+        .map(|line| id(line).expect("an entry has an id"))
+        .collect()
 }
 
 pub(crate) fn report(store: &MemoryLogStore) -> Report {

@@ -146,6 +146,24 @@ fn message_start_never_says_zero() {
 }
 
 #[test]
+fn message_start_does_not_believe_a_count_of_zero() {
+    // Servers that count as they go begin with nothing.
+    let mut first = json!({"id": "c", "model": "m", "choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": "stop"}]});
+    first["usage"] = json!({"prompt_tokens": 0, "completion_tokens": 0});
+    let mut bytes = sse(&[first]);
+    bytes.extend_from_slice(b"data: [DONE]\n\n");
+    let (frames, _) = run(
+        &mut translator(Outbound::OpenAi, Inbound::AnthropicMessages),
+        [bytes.as_slice()],
+    );
+    let start = assemble(Inbound::AnthropicMessages, &frames).start_usage;
+    assert!(
+        start["input_tokens"].as_u64().unwrap() > 0 && start["output_tokens"] == 1,
+        "{start}"
+    );
+}
+
+#[test]
 fn the_service_tier_is_the_one_that_answered() {
     let usage = anthropic_usage(&json!({"input_tokens": 1, "output_tokens": 1, "service_tier": "priority"}));
     assert_eq!(usage.service_tier.as_deref(), Some("priority"));

@@ -22,7 +22,7 @@ fn event(event: Option<&str>, data: &str) -> SseEvent {
 
 #[test]
 fn the_standards_oddities_are_understood() {
-    let cases: [(&[u8], Vec<SseEvent>); 12] = [
+    let cases: [(&[u8], Vec<SseEvent>); 13] = [
         (b"data: a\n\n", vec![event(None, "a")]),
         (
             b"data:a\r\n\r\ndata: b\r\rdata: c\n\n",
@@ -43,6 +43,7 @@ fn the_standards_oddities_are_understood() {
             vec![event(Some("x"), "a"), event(None, "b")],
         ),
         (b"\xEF\xBB\xBFdata: a\n\n", vec![event(None, "a")]),
+        (b"data: a\r\ndata: b\r\n\r\n", vec![event(None, "a\nb")]),
         (b"data: a", vec![event(None, "a")]),
         (b"data: a\n", vec![event(None, "a")]),
         (b"\n\n\n", vec![]),

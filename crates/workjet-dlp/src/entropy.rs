@@ -65,10 +65,34 @@ fn is_word(run: &[u8]) -> bool {
         return false;
     }
     let pairs = run.windows(2).map(|pair| [pair[0].to_ascii_lowercase(), pair[1].to_ascii_lowercase()]);
-    let common = pairs.filter(|pair| COMMON_PAIRS.chunks_exact(2).any(|listed| listed == pair)).count();
+    let common = pairs.filter(|pair| COMMON_PAIRS.split(|byte| *byte == b' ').any(|listed| listed == pair)).count();
     let changes = run.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
     3 * common >= run.len() - 1 && changes * 4 <= run.len()
 }
 
-/// The most frequent pairs of letters in English.
-const COMMON_PAIRS: &[u8] = b"theranreinonatstneesiendorittoteisarouhaseasedngalmevecodelirarioceomichmaloelilsuserunasigetacrsaserpasswkeyodilldidiitactwihoowdelaelpotrsoshtiapcaporromoutvesiplenambabeefffogeagngoghifkeepckmpmsneniocolopppravrdrosoulurusssttytuulunpivivowayseuscr";
+/// The more frequent pairs of letters in English: of random letters, fewer than one pair in four is among them.
+const COMMON_PAIRS: &[u8] = b"th he in er an re nd at on nt ha es st en ed to it ou ea hi is or ti as te et ng of al de se le sa si \
+    ar ve ra ld ur ro ri io ne me co ta el ec ic li ma us ll om la ho ch fo be un ca lo wa ce no di na pe il ly so ac mo ke ss ut \
+    tr wi pr im em ev we ot ee sh ai ul oo ad am ab ap ag ay bl bo br ck cl cr ct da do du ef ep ex ff fi fr ge gi go gr ie if ig \
+    ir iv ki mi mp ni oc od og ol op os ow pa pl po ph pt qu rt ry sc sp su ts tt tu ty ub um up va vi wo ys ey";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_told_from_random_letters() {
+        for words in ["user-session-name", "getAccessToken2", "Curve25519SeedBin", "internal_service_v2", "SomethingElse"] {
+            assert!(is_wordy(words.as_bytes()), "{words}");
+        }
+        for random in ["9f8A7b6C5d4E3f2A1b0C", "zQWBuTSOoRi4A9spHcVY", "xKqZjWvQpLmXrTzB", "d41d8cd98f00b204e980"] {
+            assert!(!is_wordy(random.as_bytes()), "{random}");
+        }
+    }
+
+    #[test]
+    fn entropy_counts_bits() {
+        assert_eq!(bits_per_byte(b"aaaa"), 0.0);
+        assert_eq!(bits_per_byte(b"abcdabcd"), 2.0);
+    }
+}

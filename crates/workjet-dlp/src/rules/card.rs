@@ -79,7 +79,9 @@ fn begins_here(window: &Window<'_>, at: usize) -> bool {
 
 fn card(window: &Window<'_>, at: usize, end: usize, digits: &[u8], said: bool) -> Option<Hit> {
     let hexadecimal = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit());
-    if !is_card(digits, said) || (hexadecimal(window.byte_before(at)) && hexadecimal(window.byte(end))) {
+    let embedded = hexadecimal(window.byte_before(at)) && hexadecimal(window.byte(end));
+    let listed = !said && digits.len() > 16 && end - at == digits.len() && follows_large_number(window.behind(at));
+    if !is_card(digits, said) || embedded || listed {
         return None;
     }
     let confidence = if issued(digits, false) {
@@ -93,6 +95,13 @@ fn card(window: &Window<'_>, at: usize, end: usize, digits: &[u8], said: bool) -
     } else {
         hit
     })
+}
+
+/// In a table of 64-bit numbers the one before may have twenty digits, which no card has.
+fn follows_large_number(behind: &[u8]) -> bool {
+    let between = behind.iter().rev().take_while(|byte| matches!(byte, b',' | b' ' | b'\n' | b'\r' | b'\t')).count();
+    let digits = behind[..behind.len() - between].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    between > 0 && digits > MAX_DIGITS
 }
 
 fn is_card(digits: &[u8], said: bool) -> bool {

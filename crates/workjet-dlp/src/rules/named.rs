@@ -133,7 +133,7 @@ pub(super) fn assigned(window: &Window<'_>, at: usize) -> Verdict {
     let of_value = |byte: &&u8| match **byte {
         b'"' | b'\'' | b'`' | b'\\' | b'<' | b'>' => false,
         b',' | b';' | b')' | b']' | b'}' | b'|' => name.quoted,
-        b'&' => !name.in_query,
+        b'&' => !name.in_query || name.quoted,
         byte => byte.is_ascii_graphic() || byte >= 0x80,
     };
     let length = rest.iter().take(ENOUGH).take_while(of_value).count();
@@ -154,13 +154,26 @@ pub(super) fn assigned(window: &Window<'_>, at: usize) -> Verdict {
         // Not within a character.
         value = &rest[..cut];
     }
+    let parameter = if name.quoted { value.len() } else { next_parameter(value) };
+    let goes_on = length == ENOUGH && parameter == value.len();
+    value = &value[..parameter];
     let subtype = match name.kind {
         Kind::Password if is_password(value, name.quoted) => "password",
         Kind::Secret if is_secret(value, name.quoted) => "secret",
         _ => return Verdict::No,
     };
     let hit = Hit::new(at + value.len(), Confidence::Medium).subtype(subtype);
-    if length == ENOUGH { hit.run(Run::While(runs_on)).into() } else { hit.into() }
+    if goes_on { hit.run(Run::While(runs_on)).into() } else { hit.into() }
+}
+
+/// Where the next parameter of a form begins: at an `&` with a name and `=` after it. In a password an `&` is only that.
+fn next_parameter(value: &[u8]) -> usize {
+    let named = |rest: &[u8]| {
+        let name = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')).count();
+        name > 0 && rest.get(name) == Some(&b'=')
+    };
+    let begins = |at: &usize| value[*at] == b'&' && named(&value[at + 1..]);
+    (0..value.len()).find(begins).unwrap_or(value.len())
 }
 
 /// What a very long value goes on with.

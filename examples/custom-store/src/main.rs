@@ -1,52 +1,79 @@
 //! Workjet with a store of your own: write it, let `workjet-conformance` judge it, hand it to the gateway.
+//!
+//! This starts a whole gateway whose limits are counted by [`rates::MyRates`], asks it five times, and stops it. The third
+//! request is the last that passes.
 
 mod rates;
 
 use std::error::Error;
-use std::num::NonZeroU64;
-use std::time::Duration;
+use std::sync::Arc;
 
-use futures_util::FutureExt;
-use jiff::Timestamp;
-use workjet_auth::Operator;
-use workjet_tenant::{Charge, Decision, LimitKey, Quota, RateStore};
+use axum::body::Body;
+use http::{Request, StatusCode};
+use tower::ServiceExt;
+use workjet_server::{Config, Server};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    // A map answers at once, so one poll is enough.
-    story().now_or_never().expect("nothing here waits")
-}
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    // No provider is named, so the built-in demo provider answers with what it was sent.
+    let mut config = Config::from_toml(
+        r#"
+        listen = "127.0.0.1:0"
+        [tls]
+        mode = "off"
+        [limits.user]
+        requests = 3
+        per = "1h"
+        "#,
+        "custom-store.toml",
+    )?;
+    config.data = folder.path().join("data");
 
-async fn story() -> Result<(), Box<dyn Error>> {
-    let rates = rates::MyRates::default();
-    let scope = Operator::dangerously_claim().scope(&"acme".parse()?);
-    let now = Timestamp::from_second(1_800_000_000)?;
-    let burst = NonZeroU64::new(3).ok_or("not zero")?;
-    let quota = Quota {
-        limit: burst,
-        per: Duration::from_secs(60),
-        burst,
-    };
-    let charge = Charge {
-        key: LimitKey::user_requests(&"ada".parse()?),
-        quota,
-        amount: 1,
-    };
+    let server = Server::builder(config)
+        .rates(Arc::new(rates::MyRates::default()))
+        .start()
+        .await?;
+    let key = server
+        .first_start()
+        .ok_or("the folder is new")?
+        .key
+        .expose()
+        .to_owned();
+    let gateway = server.router();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async {
+        // Stopped, or nobody is left who could say so.
+        let _ = stopped.await;
+    }));
 
     let mut admitted = 0;
-    for number in 0..5 {
-        let id = format!("request-{number}").parse()?;
-        let ttl = Duration::from_secs(300);
-        match rates
-            .reserve(&scope, &id, std::slice::from_ref(&charge), now, ttl)
-            .await?
-        {
-            Decision::Allow(standings) => {
-                admitted += 1;
-                println!("{id}: admitted, {} left", standings[0].remaining);
-            }
-            Decision::Deny { retry_after, .. } => println!("{id}: denied, try again after {retry_after:?}"),
+    for number in 1..=5 {
+        // Over the network it would be the same; in one process the router will do.
+        let request = Request::post("/v1/chat/completions")
+            .header("authorization", format!("Bearer {key}"))
+            .header("content-type", "application/json")
+            .body(Body::from(
+                r#"{"model": "demo", "messages": [{"role": "user", "content": "Hello!"}]}"#,
+            ))?;
+        let reply = gateway.clone().oneshot(request).await?;
+        match reply.status() {
+            StatusCode::OK => admitted += 1,
+            StatusCode::TOO_MANY_REQUESTS => {}
+            other => return Err(format!("unexpected: {other}").into()),
         }
+        let wait = reply
+            .headers()
+            .get("retry-after")
+            .and_then(|wait| wait.to_str().ok());
+        println!(
+            "request {number}: {}, retry after {} s",
+            reply.status(),
+            wait.unwrap_or("0")
+        );
     }
     assert_eq!(admitted, 3, "exactly the burst passes at once");
-    Ok(())
+
+    stop.send(()).map_err(|()| "the gateway ended by itself")?;
+    Ok(running.await??)
 }

@@ -1,6 +1,9 @@
 //! Streams of OpenAI's Chat Completions: `choices[].delta`, `finish_reason`, `[DONE]`.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
+use workjet_dlp::Shape;
 use workjet_router::{Data, Frame, Inbound};
 
 use super::channel::Kind;
@@ -16,6 +19,8 @@ pub(super) struct Stream {
     envelope: Map<String, Value>,
     /// Tool calls that wait for their verdict, in the order in which they began.
     calls: Vec<Call>,
+    /// Names and ids of tool calls so far. They should come in one piece, but clients join them if they do not.
+    names: BTreeMap<(u64, Vec<Way>), String>,
 }
 
 /// A tool call that the client does not know of yet.
@@ -57,6 +62,7 @@ impl Stream {
         }
         let choices = take_fragments(&mut chunk);
         gate.scan(&mut chunk, coverage::frame(Inbound::OpenAiChat), step)?;
+        self.join_names(&chunk, gate, channels, step)?;
         self.remember(&chunk);
 
         let mut is_emptied = !choices.is_empty() && self.says_nothing_new(&chunk);
@@ -65,8 +71,8 @@ impl Stream {
             let mut absent = Value::Null;
             let delta = chunk["choices"][taken.at].get_mut("delta").unwrap_or(&mut absent);
             let had_text = !taken.fragments.is_empty();
-            if gate.withholds_calls {
-                self.note_calls(taken.choice, delta);
+            if stopped.is_ok() && gate.withholds_calls {
+                stopped = self.note_calls(taken.choice, delta, channels);
             }
             if stopped.is_ok() {
                 stopped = self.release(&mut taken, delta, gate, channels, step);
@@ -231,30 +237,75 @@ impl Stream {
     }
 
     /// Notes the tool calls of a delta, so that what their channels let out waits with them.
-    fn note_calls(&mut self, choice: u64, delta: &Value) {
-        let mut note = |place: Vec<Way>, call: Value| match self
-            .calls
-            .iter_mut()
-            .find(|known| known.choice == choice && known.place == place)
-        {
-            Some(known) => complete(&mut known.delta, call),
-            None => self.calls.push(Call {
-                choice,
-                place,
-                delta: call,
-                ready: Vec::new(),
-            }),
-        };
-        for (position, item) in delta["tool_calls"].as_array().into_iter().flatten().enumerate() {
-            let place = vec![Way::Key("tool_calls".into()), Way::of(item, position)];
-            note(place, json!({ "tool_calls": [item] }));
+    fn note_calls(&mut self, choice: u64, delta: &Value, channels: &mut Channels) -> Result<(), Blocked> {
+        for (place, call) in calls(delta) {
+            let delta = match place.as_slice() {
+                [Way::Key(key)] => json!({ key: call }),
+                _ => json!({ "tool_calls": [call] }),
+            };
+            match self
+                .calls
+                .iter_mut()
+                .find(|known| known.choice == choice && known.place == place)
+            {
+                Some(known) => complete(&mut known.delta, delta),
+                None => {
+                    channels.withhold(delta.to_string().len(), &path(choice, &place))?;
+                    self.calls.push(Call {
+                        choice,
+                        place,
+                        delta,
+                        ready: Vec::new(),
+                    });
+                }
+            }
         }
-        if let Some(call @ Value::Object(_)) = delta.get("function_call") {
-            note(
-                vec![Way::Key("function_call".into())],
-                json!({ "function_call": call }),
-            );
+        Ok(())
+    }
+
+    /// Scans the names and ids of tool calls that come in fragments as clients join them. A first fragment was scanned
+    /// with its chunk.
+    fn join_names(
+        &mut self,
+        chunk: &Value,
+        gate: &Gate,
+        channels: &mut Channels,
+        step: &mut Step,
+    ) -> Result<(), Blocked> {
+        for choice in chunk["choices"].as_array().into_iter().flatten() {
+            let index = choice["index"].as_u64().unwrap_or(0);
+            for (place, call) in calls(&choice["delta"]) {
+                let names = [&["id"][..], &["name"], &["function", "name"], &["custom", "name"]];
+                for way in names {
+                    let name = way
+                        .iter()
+                        .try_fold(call, |value, key| value.get(key))
+                        .and_then(Value::as_str);
+                    let Some(name) = name.filter(|name| !name.is_empty()) else {
+                        continue;
+                    };
+                    let place = place
+                        .iter()
+                        .cloned()
+                        .chain(way.iter().map(|key| Way::Key((*key).into())));
+                    let place: Vec<Way> = place.collect();
+                    let shown = path(index, &place);
+                    let joined = self.names.entry((index, place)).or_default();
+                    // Some servers repeat them with every fragment of the arguments.
+                    if joined == name {
+                        continue;
+                    }
+                    channels.withhold(name.len(), &shown)?;
+                    joined.push_str(name);
+                    if joined != name {
+                        let mut joined = Value::from(joined.as_str());
+                        gate.scan(&mut joined, &Shape::Name, step)
+                            .map_err(|blocked| blocked.placed(&shown))?;
+                    }
+                }
+            }
         }
+        Ok(())
     }
 }
 
@@ -355,7 +406,9 @@ fn kind(place: &[Way]) -> Kind {
 
 /// The place in a whole reply.
 fn path(choice: u64, place: &[Way]) -> String {
-    const KNOWN: [&str; 15] = [
+    const KNOWN: [&str; 17] = [
+        "id",
+        "name",
         "content",
         "refusal",
         "reasoning_content",
@@ -400,6 +453,19 @@ fn complete(known: &mut Value, later: Value) {
             }
         }
     }
+}
+
+/// The tool calls of a delta: their places, and what it says about each.
+fn calls(delta: &Value) -> impl Iterator<Item = (Vec<Way>, &Value)> {
+    let items = delta
+        .get("tool_calls")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .enumerate();
+    let items = items.map(|(at, item)| (vec![Way::Key("tool_calls".into()), Way::of(item, at)], item));
+    let single = delta.get("function_call").filter(|call| call.is_object());
+    items.chain(single.map(|call| (vec![Way::Key("function_call".into())], call)))
 }
 
 fn remove_calls(delta: &mut Value) -> bool {

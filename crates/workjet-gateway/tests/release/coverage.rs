@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use workjet_dlp::{Action, CustomPattern, Engine, Policy, Verdict};
 use workjet_gateway::coverage;
 use workjet_gateway::release::{ReplyScanner, Unscannable};
-use workjet_router::{Frame, Inbound};
+use workjet_router::{Frame, Inbound, Outbound};
 
 const CANARY: &str = "4111 1111 1111 1111";
 const DIALECTS: [Inbound; 2] = [Inbound::OpenAiChat, Inbound::AnthropicMessages];
@@ -140,6 +140,45 @@ fn no_canary_reaches_a_provider() {
             );
         }
     }
+}
+
+#[test]
+fn no_canary_comes_back_to_life_in_translation() {
+    let (engine, policy) = (Engine::standard(), Policy::redact_all());
+    let providers = [
+        Outbound::OpenAi,
+        Outbound::Anthropic,
+        Outbound::Google,
+        Outbound::Ollama,
+    ];
+    let mut sent = 0;
+    for inbound in DIALECTS {
+        for (place, mut request) in taken_apart(&testdata!(inbound, "request"))
+            .iter()
+            .flat_map(planted)
+        {
+            let report = engine.redact_json(&mut request, coverage::request(inbound), &policy);
+            if report.verdict != Verdict::Pass || !report.unscannable.is_empty() {
+                continue;
+            }
+            // What does not parse or cannot be said in a provider's dialect does not leave either.
+            let Ok(request) = inbound.parse(request) else {
+                continue;
+            };
+            for request in providers
+                .iter()
+                .filter_map(|provider| request.encode(*provider, "m").ok())
+            {
+                sent += 1;
+                let body = serde_json::from_slice(&request.body).unwrap();
+                assert!(
+                    !carries_canary(&body),
+                    "{inbound}: a canary at {place} leaves in {body}"
+                );
+            }
+        }
+    }
+    assert!(sent > 300, "{sent} requests");
 }
 
 #[test]

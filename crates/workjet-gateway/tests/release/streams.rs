@@ -340,6 +340,50 @@ fn a_finding_in_a_tool_name_stops_the_reply() {
 }
 
 #[test]
+fn the_older_function_call_is_treated_like_a_tool_call() {
+    let frames = |arguments: &str| {
+        vec![
+            chunk(
+                0,
+                json!({ "role": "assistant", "function_call": { "name": "pay", "arguments": "" } }),
+            ),
+            chunk(0, json!({ "function_call": { "arguments": arguments } })),
+            finish(0, "function_call"),
+            Frame::done(),
+        ]
+    };
+    for policy in [redact(), block_cards()] {
+        let joined = openai(&policy, frames("{\"to\":\"bob\"}")).openai();
+        assert_eq!(joined["0.function_call.name"], "pay");
+        assert_eq!(joined["0.function_call.arguments"], "{\"to\":\"bob\"}");
+    }
+    let dirty = openai(&block_cards(), frames(&format!("{{\"card\":\"{CARD}\"}}")));
+    assert!(dirty.step.blocked.is_some() && !dirty.bytes().contains("pay"));
+    assert_eq!(dirty.openai()["0.role"], "assistant");
+}
+
+#[test]
+fn a_tool_name_in_fragments_is_scanned_as_clients_join_it() {
+    let part = |name: &str| {
+        chunk(
+            0,
+            json!({ "tool_calls": [{ "index": 0, "id": "call_1", "function": { "name": name, "arguments": "" } }] }),
+        )
+    };
+    let received = openai(&redact(), vec![part("4111 1111 "), part("1111 1111")]);
+    let blocked = received.step.blocked.as_ref().unwrap();
+    assert_eq!(blocked.cause(), Cause::Name);
+    assert_eq!(
+        blocked.path(),
+        Some("choices[0].message.tool_calls[0].function.name")
+    );
+    assert!(!received.bytes().contains("\"1111 1111\""));
+
+    let repeated = openai(&redact(), vec![part("pay"), part("pay"), part("pay")]);
+    assert!(repeated.step.blocked.is_none());
+}
+
+#[test]
 fn warnings_change_nothing_and_delay_no_tool_call() {
     let policy = Policy::all(Action::Warn);
     let received = call(&policy, &["{\"card\":\"4111 ", "1111 1111 1111\"}"]);

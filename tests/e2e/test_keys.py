@@ -83,7 +83,7 @@ def test_users_log_in_and_out(gateway):
     assert "domain" not in cookie.lower()
     headers["cookie"] = cookie.split(";")[0]
     me = call(gateway, "GET", "/auth/me", key=None, headers=headers)
-    assert me.status == 200 and me.json["role"] == "owner"
+    assert (me.status, me.json["user"]["role"]) == (200, "owner")
     assert call(gateway, "GET", "/v1/models", key=None, headers=headers).status == 200
     crossing = headers | {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
     assert call(gateway, "POST", "/auth/logout", b"", key=None, headers=crossing).status == 403

@@ -11,7 +11,6 @@ import re
 
 import pytest
 
-from conftest import PROVIDERS
 from raw import error_of, post
 
 TABLE = json.loads((pathlib.Path(__file__).parent / "positions.json").read_text())
@@ -65,9 +64,17 @@ def fits(path, patterns):
     return any(re.fullmatch(expression(pattern), shown(path)) for pattern in patterns)
 
 
-def plants(dialect, which):
+def request_for(dialect, provider):
+    """The richest request that this provider takes from this dialect."""
+    body = copy.deepcopy(TABLE[dialect]["same_dialect" if provider == dialect else "any_dialect"])
+    if provider == "ollama":
+        # Ollama cannot be told which tool to use.
+        del body["tool_choice"]
+    return body
+
+
+def plants(dialect, base):
     """(what, path, change) for every position of a body."""
-    base = TABLE[dialect][which]
     numbers = TABLE[dialect]["numbers"]
     for path, value in walk(base):
         if path == ("model",):
@@ -126,29 +133,20 @@ def assert_no_canary(requests):
             assert CANARIES["email"] not in said, f"an address reached the provider: {said}"
 
 
-def cases():
-    for dialect in ("openai", "anthropic"):
-        for provider in PROVIDERS:
-            which = "same_dialect" if provider == dialect else "any_dialect"
-            yield pytest.param(dialect, provider, which, id=f"{dialect}-to-{provider}")
-
-
-@pytest.mark.parametrize("dialect, provider, which", list(cases()))
-def test_the_bodies_themselves_are_accepted(mock, gateway, dialect, provider, which):
+def test_the_bodies_themselves_are_accepted(mock, gateway, dialect, provider):
     model = mock.says("ok")
-    reply = post(gateway, dialect, TABLE[dialect][which] | {"model": f"{provider}:{model}"})
+    reply = post(gateway, dialect, request_for(dialect, provider) | {"model": f"{provider}:{model}"})
     assert reply.status == 200, reply.text
     assert "x-workjet-dlp" not in reply.headers, "nothing in them looks sensitive"
     mock.only_request(model)
 
 
-@pytest.mark.parametrize("dialect, provider, which", list(cases()))
-def test_no_position_lets_sensitive_text_through(mock, gateway, dialect, provider, which):
+def test_no_position_lets_sensitive_text_through(mock, gateway, dialect, provider):
     model = mock.says("ok")
-    base = TABLE[dialect][which] | {"model": f"{provider}:{model}"}
+    base = request_for(dialect, provider) | {"model": f"{provider}:{model}"}
     mistakes = []
     count = 0
-    for what, path, change in plants(dialect, which):
+    for what, path, change in plants(dialect, base):
         count += 1
         since = mock.count()
         reply = post(gateway, dialect, planted(base, path, change))

@@ -52,14 +52,12 @@ pub(crate) const fn estimated_tokens(bytes: u64) -> u64 {
 }
 
 /// Why a model stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum StopReason {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StopReason {
     /// It had said what it had to say.
     End,
     /// It reached the limit of output tokens, or of its context.
     Length,
-    /// It met a stop sequence.
     StopSequence,
     /// It wants a tool to be run.
     ToolUse,

@@ -90,7 +90,7 @@ mod tier;
 mod wire;
 
 pub use channels::{Channel, ChannelKind, Closes};
-pub use chat::{StopReason, Usage};
+pub use chat::Usage;
 pub use dialect::{Inbound, Outbound, auth_header};
 pub use error::{
     ApiError, ErrorClass, ProviderError, ReplyError, RequestError, RequestErrorKind, StreamError,

@@ -49,9 +49,6 @@ impl Inbound {
     pub fn parse(self, body: Value) -> Result<ChatRequest, RequestError> {
         let preview = self.preview(&body)?;
         wire::read_request(self, &body)?;
-        let Value::Object(body) = body else {
-            return Err(Place::ROOT.wrong("an object"));
-        };
         Ok(ChatRequest {
             inbound: self,
             preview,
@@ -67,7 +64,8 @@ impl Inbound {
 pub struct ChatRequest {
     inbound: Inbound,
     preview: Preview,
-    body: Map<String, Value>,
+    /// An object.
+    body: Value,
 }
 
 impl ChatRequest {
@@ -92,8 +90,8 @@ impl ChatRequest {
     }
 
     /// The body as the client wrote it.
-    pub const fn body(&self) -> &Map<String, Value> {
-        &self.body
+    pub fn body(&self) -> &Map<String, Value> {
+        self.body.as_object().expect("parse refuses what is no object")
     }
 
     /// Whether the client asks for log probabilities, which repeat the reply token by token. The gateway refuses that
@@ -123,7 +121,7 @@ impl ChatRequest {
     /// A guess at the number of input tokens, from the size of the body's strings: for reservations, and for usage
     /// where a provider does not count. Images and files count as a few hundred tokens each.
     pub fn estimated_input_tokens(&self) -> u64 {
-        let bytes = self.body.iter().map(|(_, value)| text_bytes(value)).sum();
+        let bytes = self.body().values().map(text_bytes).sum();
         crate::chat::estimated_tokens(bytes).max(1)
     }
 
@@ -140,8 +138,7 @@ impl ChatRequest {
         if self.inbound.is_same_as(outbound) {
             return Ok(self.pass(outbound, model));
         }
-        let body = Value::Object(self.body.clone());
-        let request = wire::read_request(self.inbound, &body)?;
+        let request = wire::read_request(self.inbound, &self.body)?;
         if let Some(path) = request.notes.untranslatable.first() {
             return Err(RequestError::unsupported(path, outbound));
         }
@@ -164,9 +161,9 @@ impl ChatRequest {
             options.insert("include_usage".to_owned(), Value::Bool(true));
             changed.insert("stream_options", Value::Object(options));
         }
-        changed.extend(wire::without_our_marks(self.inbound, &self.body));
+        changed.extend(wire::without_our_marks(self.inbound, self.body()));
         let body = to_bytes(&Changed {
-            body: &self.body,
+            body: self.body(),
             changed,
         });
         ProviderRequest::new(outbound, wire::path(outbound).to_owned(), body, Vec::new())

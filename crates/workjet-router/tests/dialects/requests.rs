@@ -38,7 +38,6 @@ fn a_conversation_with_tools_reaches_google() {
         json!([
             {"functionResponse": {"name": "get_weather", "response": {"result": "12 °C"}}},
             {"functionResponse": {"name": "get_time", "response": time}},
-            {"text": "And tomorrow?"},
         ])
     };
     for inbound in INBOUNDS {
@@ -55,7 +54,9 @@ fn a_conversation_with_tools_reaches_google() {
             .iter()
             .map(|content| content["role"].as_str().unwrap())
             .collect();
-        assert_eq!(roles, ["user", "model", "user"]);
+        // Results have a turn of their own.
+        assert_eq!(roles, ["user", "model", "user", "user"]);
+        assert_eq!(contents[3]["parts"], json!([{"text": "And tomorrow?"}]));
         assert_eq!(
             contents[0]["parts"][1],
             json!({"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}})
@@ -452,5 +453,32 @@ fn keys_travel_as_each_provider_wants_them() {
     assert_eq!(
         auth_header(Outbound::Ollama, "k"),
         ("authorization", "Bearer k".to_owned())
+    );
+}
+
+#[test]
+fn an_id_that_comes_again_means_the_latest_call() {
+    let call = |name: &str| {
+        json!({"role": "assistant", "tool_calls": [
+            {"id": "call_0", "type": "function", "function": {"name": name, "arguments": "{}"}},
+        ]})
+    };
+    let result = json!({"role": "tool", "tool_call_id": "call_0", "content": "x"});
+    let more = json!({"messages": [{"role": "user", "content": "x"}, call("f"), result, call("g"), result]});
+    let body = sent(
+        Inbound::OpenAiChat,
+        Outbound::Google,
+        "gemini-2.5-pro",
+        more.clone(),
+    );
+    let name = |turn: usize| body["contents"][turn]["parts"][0]["functionResponse"]["name"].clone();
+    assert_eq!((name(2), name(4)), (json!("f"), json!("g")));
+    let body = sent(Inbound::OpenAiChat, Outbound::Ollama, "m", more);
+    assert_eq!(
+        (
+            &body["messages"][2]["tool_name"],
+            &body["messages"][4]["tool_name"]
+        ),
+        (&json!("f"), &json!("g"))
     );
 }

@@ -28,29 +28,31 @@ pub(crate) fn write(
     if request.tools.iter().any(|tool| tool.strict == Some(true)) {
         request.notes.drop_field("tools.strict");
     }
-    let calls = request.messages.iter().flat_map(|message| &message.parts);
-    let names: HashMap<&str, &str> = calls
-        .filter_map(|part| match part {
-            Part::ToolCall(call) => Some((call.id, call.name)),
-            _ => None,
-        })
-        .collect();
-    let mut contents: Vec<(Role, Vec<Value>)> = Vec::new();
+    let mut contents: Vec<Content> = Vec::new();
+    let mut names = HashMap::new();
     for message in &request.messages {
-        let parts = parts(message, &names, signs_calls(model), &mut |field| {
+        let parts = parts(message, &mut names, signs_calls(model), &mut |field| {
             request.notes.drop_field(field);
         })?;
-        match contents.last_mut() {
-            // The results of parallel calls belong together.
-            Some((role, so_far)) if *role == message.role => so_far.extend(parts),
-            _ if parts.is_empty() => {}
-            _ => contents.push((message.role, parts)),
+        for part in parts {
+            let answers = part.get("functionResponse").is_some();
+            match contents.last_mut() {
+                // The results of parallel calls belong together, and apart from what the user says after them.
+                Some(last) if last.role == message.role && last.answers == answers => last.parts.push(part),
+                _ => contents.push(Content {
+                    role: message.role,
+                    answers,
+                    parts: vec![part],
+                }),
+            }
         }
     }
-    let content = |(role, parts): (Role, Vec<Value>)| json!({"role": if role == Role::User { "user" } else { "model" }, "parts": parts});
 
     let mut body = Map::new();
-    body.insert("contents".into(), contents.into_iter().map(content).collect());
+    body.insert(
+        "contents".into(),
+        contents.into_iter().map(Content::write).collect(),
+    );
     if !request.system.is_empty() {
         let parts: Vec<Value> = request.system.iter().map(|text| json!({"text": text})).collect();
         body.insert("systemInstruction".into(), json!({"parts": parts}));
@@ -70,6 +72,21 @@ pub(crate) fn write(
         body.insert("generationConfig".into(), config.into());
     }
     Ok((body, request.notes.dropped))
+}
+
+/// One turn.
+struct Content {
+    role: Role,
+    /// It holds the results of tool calls, and nothing else.
+    answers: bool,
+    parts: Vec<Value>,
+}
+
+impl Content {
+    fn write(self) -> Value {
+        let role = if self.role == Role::User { "user" } else { "model" };
+        json!({"role": role, "parts": self.parts})
+    }
 }
 
 fn generation_config(request: &Request<'_>, model: &str) -> Map<String, Value> {
@@ -131,9 +148,9 @@ fn generation_config(request: &Request<'_>, model: &str) -> Map<String, Value> {
     config
 }
 
-fn parts(
-    message: &Message<'_>,
-    names: &HashMap<&str, &str>,
+fn parts<'v>(
+    message: &Message<'v>,
+    names: &mut HashMap<&'v str, &'v str>,
     needs_signature: bool,
     drop_field: &mut dyn FnMut(&'static str),
 ) -> Result<Vec<Value>, RequestError> {
@@ -150,6 +167,7 @@ fn parts(
                 None => drop_field("thinking"),
             },
             Part::ToolCall(call) => {
+                names.insert(call.id, call.name);
                 let args = match call.arguments {
                     Arguments::Object(map) => map.clone(),
                     Arguments::Text(text) => parse_object(text, &call.at)?,

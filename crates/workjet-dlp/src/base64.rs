@@ -16,7 +16,9 @@ pub(crate) fn decode<'b>(text: &[u8], buffer: &'b mut [u8]) -> &'b [u8] {
         count += 6;
         if count >= 8 {
             count -= 8;
-            let Some(place) = buffer.get_mut(length) else { break };
+            let Some(place) = buffer.get_mut(length) else {
+                break;
+            };
             *place = (bits >> count) as u8;
             length += 1;
         }

@@ -84,7 +84,9 @@ impl Words {
 
     /// Whether one of them stands last.
     pub(crate) fn end_with(&self, spaced: &[&str]) -> bool {
-        spaced.iter().any(|word| self.text[..self.len].ends_with(word.as_bytes()))
+        spaced
+            .iter()
+            .any(|word| self.text[..self.len].ends_with(word.as_bytes()))
     }
 
     /// Whether one of the words or phrases stands there. Each is given with a space before and after it.

@@ -7,13 +7,21 @@ pub(crate) fn bits_per_byte(value: &[u8]) -> f64 {
         counts[usize::from(byte)] += 1;
     }
     let total = value.len() as f64;
-    counts.iter().filter(|count| **count > 0).map(|&count| f64::from(count) / total).map(|p| -p * p.log2()).sum()
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|&count| f64::from(count) / total)
+        .map(|p| -p * p.log2())
+        .sum()
 }
 
 /// How many different bytes there are.
 pub(crate) fn distinct(value: &[u8]) -> usize {
     let mut seen = [false; 256];
-    value.iter().filter(|byte| !std::mem::replace(&mut seen[usize::from(**byte)], true)).count()
+    value
+        .iter()
+        .filter(|byte| !std::mem::replace(&mut seen[usize::from(**byte)], true))
+        .count()
 }
 
 /// Which kinds of ASCII characters occur.
@@ -44,17 +52,42 @@ impl Classes {
 /// Whether the value stands for one: `your-key-here`, `xxxxxxxx`, `${TOKEN}`, `[REDACTED:…]`.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     const WORDS: &[&str] = &[
-        "example", "changeme", "change-me", "change_me", "placeholder", "redacted", "your", "insert", "dummy", "replace",
-        "xxxx", "****", "....", "----", "____", "todo", "fixme", "${", "{{", "$(", "<", "%s", "...", "0000000",
+        "example",
+        "changeme",
+        "change-me",
+        "change_me",
+        "placeholder",
+        "redacted",
+        "your",
+        "insert",
+        "dummy",
+        "replace",
+        "xxxx",
+        "****",
+        "....",
+        "----",
+        "____",
+        "todo",
+        "fixme",
+        "${",
+        "{{",
+        "$(",
+        "<",
+        "%s",
+        "...",
+        "0000000",
     ];
     let lower = value.to_ascii_lowercase();
     let contains = |word: &str| lower.windows(word.len()).any(|window| window == word.as_bytes());
-    matches!(value.first(), Some(b'$' | b'{' | b'[' | b'<' | b'*' | b'%')) || WORDS.iter().any(|word| contains(word))
+    matches!(value.first(), Some(b'$' | b'{' | b'[' | b'<' | b'*' | b'%'))
+        || WORDS.iter().any(|word| contains(word))
 }
 
 /// Whether most of the value is words: runs of letters, in one case or capitalised, between separators or digits.
 pub(crate) fn is_wordy(value: &[u8]) -> bool {
-    let words = value.split(|byte| !byte.is_ascii_alphabetic()).filter(|run| is_word(run));
+    let words = value
+        .split(|byte| !byte.is_ascii_alphabetic())
+        .filter(|run| is_word(run));
     let in_words: usize = words.map(<[u8]>::len).sum();
     5 * in_words > 3 * value.len()
 }
@@ -64,9 +97,20 @@ fn is_word(run: &[u8]) -> bool {
     if run.len() < 3 {
         return false;
     }
-    let pairs = run.windows(2).map(|pair| [pair[0].to_ascii_lowercase(), pair[1].to_ascii_lowercase()]);
-    let common = pairs.filter(|pair| COMMON_PAIRS.split(|byte| *byte == b' ').any(|listed| listed == pair)).count();
-    let changes = run.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
+    let pairs = run
+        .windows(2)
+        .map(|pair| [pair[0].to_ascii_lowercase(), pair[1].to_ascii_lowercase()]);
+    let common = pairs
+        .filter(|pair| {
+            COMMON_PAIRS
+                .split(|byte| *byte == b' ')
+                .any(|listed| listed == pair)
+        })
+        .count();
+    let changes = run
+        .windows(2)
+        .filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
+        .count();
     3 * common >= run.len() - 1 && changes * 4 <= run.len()
 }
 
@@ -82,10 +126,21 @@ mod tests {
 
     #[test]
     fn words_are_told_from_random_letters() {
-        for words in ["user-session-name", "getAccessToken2", "Curve25519SeedBin", "internal_service_v2", "SomethingElse"] {
+        for words in [
+            "user-session-name",
+            "getAccessToken2",
+            "Curve25519SeedBin",
+            "internal_service_v2",
+            "SomethingElse",
+        ] {
             assert!(is_wordy(words.as_bytes()), "{words}");
         }
-        for random in ["9f8A7b6C5d4E3f2A1b0C", "zQWBuTSOoRi4A9spHcVY", "xKqZjWvQpLmXrTzB", "d41d8cd98f00b204e980"] {
+        for random in [
+            "9f8A7b6C5d4E3f2A1b0C",
+            "zQWBuTSOoRi4A9spHcVY",
+            "xKqZjWvQpLmXrTzB",
+            "d41d8cd98f00b204e980",
+        ] {
             assert!(!is_wordy(random.as_bytes()), "{random}");
         }
     }

@@ -13,19 +13,133 @@ use crate::{Action, CustomPattern, Engine, Policy, Preset};
 /// Pieces of texts. Secrets are put together here, so that nobody takes this file for a leak.
 fn pieces() -> Vec<String> {
     let plain = [
-        "4111 1111 1111 1111", "4111-1111-1111-1111", "4222222222222", "378282246310005", "6011 0009 9013 9424", "5105105105105100",
-        "4111 1111-1111 1111", "4111111111111112", "62", "180016070420458", "1700000000000", "9", "41", "0.4111111111111111",
-        "536-22-8726", "536 22 8726", "536228726", "078-05-1120", "666-12-3456", "912-70-1234", "1-536-22-8726", "536-22-872",
-        "bob@example.com", "bob..x@example.com", "a.b+c@mail.example.co.uk", "josé@exämple.de", "@", "x@", "x@y", "x@y.", "x@y.z",
-        "git@github.com:o/r", "pkg@1.2.3", "icon@2x.png", "o'hara@x-y.org", "-@a.bc", ".a@b.cd.", "a@b.cd-", "a@b.c-d.ef",
-        "212-555-0123", "(212) 555-0123", "212.555.0199x12", "+44 20 7946 0958", "+1-903-140-4508", "+46 (0)8 928 571 38",
-        "06 12 34 56 78", "0490 39 07 81", "2024-05-17", "12/05/2024", "+", "(", "(0", "+4", "00 44 20 7946 0958", "3:30", "1 (212) 555-0123 ext. 5",
-        "phone: ", "call me at ", "card ", "ssn ", "password: ", "api_key=\"", "\"token\": \"", "my password is ", "monkey=", "max_tokens: ",
-        "Authorization: Bearer ", "Authorization: Basic dXNlcjpwYXNz ", "Bearer ", "postgres://bob:", "s3cr3t!pw@db.host/x", "https://a.example/", "://", ":8080/",
-        "hunter2x", "hunter", "9f8A7b6C5d4E3f2A1b0C", "aaaa", "changeme1", "Zq3!vR8#", "process.env.TOKEN2", "[REDACTED:email]", "[REDACTED:", "[RED",
-        "AKIA2E0A8F3B244C9986", "AKIAZQ3DRSTUVWXY2345", "ASIA", "A3TX", "wJalrXUtnFEMI/K7MDENG/bPxRfiCY2pQ9zL7vTe", "aws_secret_access_key = ",
-        "EMP-123456", "EMP-12345", "emp", "TCK-1", "TCK-12345678901", "été", "naïve", "日本", "😀", "\u{200d}", "foo bar",
-        " ", " ", " ", "\n", "\t", ", ", ". ", ".", "-", "--", "-----", "_", "=", ": ", "\"", "'", "\\n", "x", "e", "ey", "s", "sk-", "g", "gh", "the ", "and so on, ",
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        "4222222222222",
+        "378282246310005",
+        "6011 0009 9013 9424",
+        "5105105105105100",
+        "4111 1111-1111 1111",
+        "4111111111111112",
+        "62",
+        "180016070420458",
+        "1700000000000",
+        "9",
+        "41",
+        "0.4111111111111111",
+        "536-22-8726",
+        "536 22 8726",
+        "536228726",
+        "078-05-1120",
+        "666-12-3456",
+        "912-70-1234",
+        "1-536-22-8726",
+        "536-22-872",
+        "bob@example.com",
+        "bob..x@example.com",
+        "a.b+c@mail.example.co.uk",
+        "josé@exämple.de",
+        "@",
+        "x@",
+        "x@y",
+        "x@y.",
+        "x@y.z",
+        "git@github.com:o/r",
+        "pkg@1.2.3",
+        "icon@2x.png",
+        "o'hara@x-y.org",
+        "-@a.bc",
+        ".a@b.cd.",
+        "a@b.cd-",
+        "a@b.c-d.ef",
+        "212-555-0123",
+        "(212) 555-0123",
+        "212.555.0199x12",
+        "+44 20 7946 0958",
+        "+1-903-140-4508",
+        "+46 (0)8 928 571 38",
+        "06 12 34 56 78",
+        "0490 39 07 81",
+        "2024-05-17",
+        "12/05/2024",
+        "+",
+        "(",
+        "(0",
+        "+4",
+        "00 44 20 7946 0958",
+        "3:30",
+        "1 (212) 555-0123 ext. 5",
+        "phone: ",
+        "call me at ",
+        "card ",
+        "ssn ",
+        "password: ",
+        "api_key=\"",
+        "\"token\": \"",
+        "my password is ",
+        "monkey=",
+        "max_tokens: ",
+        "Authorization: Bearer ",
+        "Authorization: Basic dXNlcjpwYXNz ",
+        "Bearer ",
+        "postgres://bob:",
+        "s3cr3t!pw@db.host/x",
+        "https://a.example/",
+        "://",
+        ":8080/",
+        "hunter2x",
+        "hunter",
+        "9f8A7b6C5d4E3f2A1b0C",
+        "aaaa",
+        "changeme1",
+        "Zq3!vR8#",
+        "process.env.TOKEN2",
+        "[REDACTED:email]",
+        "[REDACTED:",
+        "[RED",
+        "AKIA2E0A8F3B244C9986",
+        "AKIAZQ3DRSTUVWXY2345",
+        "ASIA",
+        "A3TX",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCY2pQ9zL7vTe",
+        "aws_secret_access_key = ",
+        "EMP-123456",
+        "EMP-12345",
+        "emp",
+        "TCK-1",
+        "TCK-12345678901",
+        "été",
+        "naïve",
+        "日本",
+        "😀",
+        "\u{200d}",
+        "foo bar",
+        " ",
+        " ",
+        " ",
+        "\n",
+        "\t",
+        ", ",
+        ". ",
+        ".",
+        "-",
+        "--",
+        "-----",
+        "_",
+        "=",
+        ": ",
+        "\"",
+        "'",
+        "\\n",
+        "x",
+        "e",
+        "ey",
+        "s",
+        "sk-",
+        "g",
+        "gh",
+        "the ",
+        "and so on, ",
     ];
     let mut pieces: Vec<String> = plain.iter().map(ToString::to_string).collect();
     let base62 = "a8Kq2ZxW9vRt3LmN7pYs5BdF1gHj4UcE6oQiXzCVb0";
@@ -40,7 +154,10 @@ fn pieces() -> Vec<String> {
         workjet_key(),
         format!("eyJhbGciOiJIUzI1NiJ9.{}.{}", "eyJzdWIiOiIxIn0", "c2lnbmF0dXJl"),
         "eyJhbGciOiJIUzI1NiJ9.".into(),
-        format!("-----BEGIN RSA PRIVATE {}-----\nMIIB\nAg==\n-----END RSA PRIVATE KEY-----", "KEY"),
+        format!(
+            "-----BEGIN RSA PRIVATE {}-----\nMIIB\nAg==\n-----END RSA PRIVATE KEY-----",
+            "KEY"
+        ),
         format!("-----BEGIN PRIVATE {}-----\\nMIIB", "KEY"),
         "-----BEGIN PUBLIC KEY-----".into(),
     ]);
@@ -48,7 +165,10 @@ fn pieces() -> Vec<String> {
 }
 
 fn workjet_key() -> String {
-    let body = format!("{}_live_k3y1d567_{}", "wj", "a8Kq2ZxW9vRt3LmN7pYs5BdF1gHj4UcE6oQiXzCVb0T");
+    let body = format!(
+        "{}_live_k3y1d567_{}",
+        "wj", "a8Kq2ZxW9vRt3LmN7pYs5BdF1gHj4UcE6oQiXzCVb0T"
+    );
     let sum = crate::checksum::base62_crc32(body.as_bytes());
     format!("{body}_{}", std::str::from_utf8(&sum).expect("base62 is ASCII"))
 }
@@ -73,15 +193,25 @@ fn build() -> Engine {
 fn policies() -> Vec<Policy> {
     vec![
         Policy::redact_all(),
-        Policy::redact_all().with("email", Action::Warn).with("phone", Action::Off).with("us_ssn", Action::Block),
-        Policy::all(Action::Off).with("email", Action::Redact).with("api_secret", Action::Warn).with("employee", Action::Redact),
+        Policy::redact_all()
+            .with("email", Action::Warn)
+            .with("phone", Action::Off)
+            .with("us_ssn", Action::Block),
+        Policy::all(Action::Off)
+            .with("email", Action::Redact)
+            .with("api_secret", Action::Warn)
+            .with("employee", Action::Redact),
     ]
 }
 
 /// Asks every rule at every position, with all of the text in view, and applies what wins.
 fn reference(engine: &Engine, bytes: &[u8], policy: &Policy) -> Vec<u8> {
     let rules = &engine.inner().rules;
-    let window = Window { bytes, origin: 0, last: true };
+    let window = Window {
+        bytes,
+        origin: 0,
+        last: true,
+    };
     let mut scratch = Scratch::default();
     let (mut out, mut at) = (Vec::new(), 0);
     'text: while at < bytes.len() {
@@ -99,7 +229,10 @@ fn reference(engine: &Engine, bytes: &[u8], policy: &Policy) -> Vec<u8> {
             }
             if let Verdict::Match(hit) = rule.verify(&window, at, &mut scratch) {
                 let rest = &bytes[hit.end..];
-                let end = hit.end + hit.run.map_or(0, |mut run| run.advance(rest).unwrap_or(rest.len()));
+                let end = hit.end
+                    + hit
+                        .run
+                        .map_or(0, |mut run| run.advance(rest).unwrap_or(rest.len()));
                 match action {
                     Action::Block => return out,
                     Action::Redact => out.extend_from_slice(rule.placeholder.as_bytes()),
@@ -152,8 +285,26 @@ fn short_texts_cut_in_every_possible_way_give_the_whole() {
     let engine = engine();
     let policy = Policy::redact_all();
     let texts = [
-        "a@b.cd x", "é@ü.de.", " a@b.c-d.", "536-22-8726", "5 536228726", "EMP-123456", "EMP-1234567", "xEMP-123456", "TCK-12", "TCK-1 TCK-2",
-        "pw=ab12!x y", "://u:p@h", "pwd: 'a1b2c3", "[REDACTED:", "+3281234567", "02-39-4", "fooé", "foo baré", "-----BEGI", "\u{20ac}5 ",
+        "a@b.cd x",
+        "é@ü.de.",
+        " a@b.c-d.",
+        "536-22-8726",
+        "5 536228726",
+        "EMP-123456",
+        "EMP-1234567",
+        "xEMP-123456",
+        "TCK-12",
+        "TCK-1 TCK-2",
+        "pw=ab12!x y",
+        "://u:p@h",
+        "pwd: 'a1b2c3",
+        "[REDACTED:",
+        "+3281234567",
+        "02-39-4",
+        "fooé",
+        "foo baré",
+        "-----BEGI",
+        "\u{20ac}5 ",
     ];
     for text in texts {
         let whole = reference(engine, text.as_bytes(), &policy);
@@ -170,7 +321,11 @@ fn every_piece_cut_in_two_anywhere_gives_the_whole() {
     let engine = engine();
     let policy = Policy::redact_all();
     for piece in pieces() {
-        for text in [piece.clone(), format!("phone password: {piece} {piece}"), format!("x{piece}x")] {
+        for text in [
+            piece.clone(),
+            format!("phone password: {piece} {piece}"),
+            format!("x{piece}x"),
+        ] {
             let whole = reference(engine, text.as_bytes(), &policy);
             for cut in 0..text.len() {
                 check_stream(engine, text.as_bytes(), &[cut], &policy, &whole);
@@ -225,5 +380,8 @@ proptest! {
 /// The number of cases, or what the variable `PROPTEST_CASES` says: `PROPTEST_CASES=1000000 cargo test --release -p workjet-dlp`
 /// is the long run.
 fn cases(usual: u32) -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(usual)
+    std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(usual)
 }

@@ -1,4 +1,102 @@
 //! Finds sensitive text and acts on it, in whole texts, JSON documents and streams.
+//!
+//! Made for text that flows to and from language models: prompts, replies that arrive a few bytes at a time, the arguments
+//! of tool calls. Six detectors are built in (payment cards, United States social security numbers, e-mail addresses,
+//! telephone numbers, AWS keys, and other secrets in some ninety formats), and patterns of your own join them on equal terms.
+//! There is no I/O, no clock, no async runtime and no unsafe code; it builds for `wasm32-unknown-unknown`.
+//!
+//! # Find
+//!
+//! ```
+//! use workjet_dlp::Engine;
+//!
+//! let engine = Engine::standard();
+//! let text = "pay with 4111 1111 1111 1111 or ask bob@example.com";
+//! for hit in engine.find_iter(text) {
+//!     println!("{} at {:?}", hit.detector(), hit.span());
+//! }
+//! # let found: Vec<_> = engine.find_iter(text).map(|hit| hit.span()).collect();
+//! # assert_eq!(found, [9..28, 36..51]);
+//! ```
+//!
+//! A [`Finding`] says what and where, in bytes and in UTF-16 units; it never holds the text.
+//!
+//! # Redact
+//!
+//! A [`Policy`] gives each detector an [`Action`]. Requests and replies are simply two policies.
+//!
+//! ```
+//! use workjet_dlp::{Action, Engine, Policy};
+//!
+//! let engine = Engine::standard();
+//! let policy = Policy::redact_all().with("us_ssn", Action::Block).with("phone", Action::Warn);
+//!
+//! let redacted = engine.redact("password: hunter2x, tel 212-555-0123", &policy);
+//! assert_eq!(redacted.text, "password: [REDACTED:api_secret], tel 212-555-0123");
+//! assert_eq!(redacted.findings.len(), 2);
+//! assert!(redacted.blocked.is_none());
+//! ```
+//!
+//! # Stream
+//!
+//! A [`Scanner`] takes the text in pieces, and what it writes is byte for byte what redacting the whole would have given,
+//! however the pieces were cut. It holds back only what may still become a finding: half a word of English on average, never
+//! more than [`Engine::max_hold_back_bytes`].
+//!
+//! ```
+//! use workjet_dlp::{Engine, Flow, Policy};
+//!
+//! let engine = Engine::standard();
+//! let mut scanner = engine.scanner(&Policy::redact_all());
+//! let mut out = String::new();
+//! for chunk in ["write to b", "ob@examp", "le.com, or", " don't"] {
+//!     if let Flow::Blocked(finding) = scanner.push(chunk, &mut out) {
+//!         panic!("{} is not allowed here", finding.detector());
+//!     }
+//! }
+//! assert_eq!(scanner.finish(&mut out), Flow::Continue);
+//! assert_eq!(out, "write to [REDACTED:email], or don't");
+//! ```
+//!
+//! # Your own patterns
+//!
+//! ```
+//! use workjet_dlp::{CustomPattern, Engine, Policy, Preset};
+//!
+//! let engine = Engine::builder()
+//!     .preset(Preset::Standard)
+//!     .custom(CustomPattern::new("employee_id", r"\bEMP-[0-9]{6}\b")?)
+//!     .build()?;
+//! assert_eq!(engine.redact("ask EMP-004711.", &Policy::redact_all()).text, "ask [REDACTED:employee_id].");
+//! # Ok::<(), workjet_dlp::Error>(())
+//! ```
+//!
+//! # JSON
+//!
+//! With the feature `json`, `Engine::redact_json` walks a document by a `Shape` that says which strings may be rewritten and
+//! which must not change, and scans everything the shape does not mention.
+//!
+//! # What decides
+//!
+//! * The leftmost start wins, over all detectors that are not off; at one start, the more specific rule. [`Engine::rules`]
+//!   lists the order. Findings do not overlap.
+//! * The span is the sensitive value. Names, `Bearer` and words such as `ssn` are read behind it, at most 256 bytes, in the same
+//!   text or the JSON key above it. After a match, one character at most decides about it.
+//! * Redaction is a function of the whole text and the policy, nothing else.
+//! * Placeholders of an earlier pass are left alone.
+//!
+//! # What it does not do
+//!
+//! It does not see through encodings: percent-encoding, base64, full-width digits and characters hidden between others pass. It
+//! does not know names, addresses of places or dates of birth. Telephone numbers written in a national format are found where a
+//! word announces them or the grouping is a usual one. Passwords made of letters alone are not told from words.
+//!
+//! # Features
+//!
+//! | feature | default | without it |
+//! |---|---|---|
+//! | `json` | no | no `redact_json`; no dependency on `serde_json` |
+//! | `serde` | no | findings and actions cannot be serialised |
 
 mod base64;
 mod checksum;
@@ -8,6 +106,8 @@ mod detector;
 mod engine;
 mod entropy;
 mod error;
+#[cfg(test)]
+mod exactness;
 mod finding;
 #[cfg(feature = "json")]
 mod json;
@@ -17,8 +117,6 @@ mod rules;
 mod run;
 mod scanner;
 mod search;
-#[cfg(test)]
-mod exactness;
 
 pub use custom::CustomPattern;
 pub use detector::Detector;

@@ -27,11 +27,20 @@ pub(crate) fn before(behind: &[u8]) -> Option<Name> {
     };
     let rest = trim(rest, |byte| byte == b'\\');
     let rest = operator(trim(rest, |byte| blank(byte) || byte == b'*'))?;
-    let rest = trim(trim(rest, blank), |byte| matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b']' | b')' | b'*'));
+    let rest = trim(trim(rest, blank), |byte| {
+        matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b']' | b')' | b'*')
+    });
     let (words, start) = last_words(rest);
     let kind = classify(&words)?;
-    let in_query = matches!(start.checked_sub(1).and_then(|before| rest.get(before)), Some(b'?' | b'&'));
-    Some(Name { kind, quoted, in_query })
+    let in_query = matches!(
+        start.checked_sub(1).and_then(|before| rest.get(before)),
+        Some(b'?' | b'&')
+    );
+    Some(Name {
+        kind,
+        quoted,
+        in_query,
+    })
 }
 
 fn blank(byte: u8) -> bool {
@@ -60,7 +69,10 @@ fn last_words(bytes: &[u8]) -> (Vec<Vec<u8>>, usize) {
     let mut word: Vec<u8> = Vec::new();
     let reach = bytes.len().saturating_sub(64);
     loop {
-        let byte = at.checked_sub(1).filter(|before| *before >= reach).map(|before| bytes[before]);
+        let byte = at
+            .checked_sub(1)
+            .filter(|before| *before >= reach)
+            .map(|before| bytes[before]);
         let next = bytes.get(at).copied();
         match byte {
             Some(byte) if byte.is_ascii_alphanumeric() => {
@@ -90,7 +102,10 @@ fn last_words(bytes: &[u8]) -> (Vec<Vec<u8>>, usize) {
 }
 
 fn classify(words: &[Vec<u8>]) -> Option<Kind> {
-    let mut words = words.iter().map(Vec::as_slice).filter(|word| *word != b"is" && *word != b"was");
+    let mut words = words
+        .iter()
+        .map(Vec::as_slice)
+        .filter(|word| *word != b"is" && *word != b"was");
     let last = words.next()?;
     let before = words.next().unwrap_or_default();
     let any = |word: &[u8], list: &[&str]| list.iter().any(|one| one.as_bytes() == word);
@@ -106,28 +121,118 @@ fn classify(words: &[Vec<u8>]) -> Option<Kind> {
 }
 
 const PASSWORDS: &[&str] = &[
-    "password", "passwords", "passwd", "passwort", "pwd", "pass", "passphrase", "passcode", "pw", "userpassword", "dbpassword",
+    "password",
+    "passwords",
+    "passwd",
+    "passwort",
+    "pwd",
+    "pass",
+    "passphrase",
+    "passcode",
+    "pw",
+    "userpassword",
+    "dbpassword",
     "dbpass",
 ];
 
 const SECRETS: &[&str] = &[
-    "secret", "secrets", "apikey", "apikeys", "apisecret", "apitoken", "secretkey", "accesskey", "accesstoken", "authtoken",
-    "privatekey", "clientsecret", "appsecret", "appkey", "masterkey", "encryptionkey", "signingkey", "credential", "credentials",
-    "creds", "auth", "authkey", "bearer", "jwt", "pat",
+    "secret",
+    "secrets",
+    "apikey",
+    "apikeys",
+    "apisecret",
+    "apitoken",
+    "secretkey",
+    "accesskey",
+    "accesstoken",
+    "authtoken",
+    "privatekey",
+    "clientsecret",
+    "appsecret",
+    "appkey",
+    "masterkey",
+    "encryptionkey",
+    "signingkey",
+    "credential",
+    "credentials",
+    "creds",
+    "auth",
+    "authkey",
+    "bearer",
+    "jwt",
+    "pat",
 ];
 
 /// Tokens that mark a place in a list, a form, or a text.
 const BENIGN_TOKENS: &[&str] = &[
-    "csrf", "xsrf", "next", "page", "pagination", "continuation", "continue", "sync", "cursor", "cancellation", "cancel", "max",
-    "min", "bos", "eos", "pad", "unk", "sep", "cls", "mask", "special", "stop", "resume", "start", "end", "design", "per",
-    "verification", "antiforgery", "idempotency", "dedup",
+    "csrf",
+    "xsrf",
+    "next",
+    "page",
+    "pagination",
+    "continuation",
+    "continue",
+    "sync",
+    "cursor",
+    "cancellation",
+    "cancel",
+    "max",
+    "min",
+    "bos",
+    "eos",
+    "pad",
+    "unk",
+    "sep",
+    "cls",
+    "mask",
+    "special",
+    "stop",
+    "resume",
+    "start",
+    "end",
+    "design",
+    "per",
+    "verification",
+    "antiforgery",
+    "idempotency",
+    "dedup",
 ];
 
 /// `key` alone is the key of a map, a table or a keyboard.
 const SECRET_KEYS: &[&str] = &[
-    "api", "access", "secret", "private", "auth", "authentication", "authorization", "encryption", "decryption", "signing",
-    "master", "account", "shared", "service", "storage", "subscription", "admin", "app", "application", "client", "server",
-    "deploy", "license", "licence", "sas", "hmac", "jwt", "session", "webhook", "root", "host", "function", "integration",
+    "api",
+    "access",
+    "secret",
+    "private",
+    "auth",
+    "authentication",
+    "authorization",
+    "encryption",
+    "decryption",
+    "signing",
+    "master",
+    "account",
+    "shared",
+    "service",
+    "storage",
+    "subscription",
+    "admin",
+    "app",
+    "application",
+    "client",
+    "server",
+    "deploy",
+    "license",
+    "licence",
+    "sas",
+    "hmac",
+    "jwt",
+    "session",
+    "webhook",
+    "root",
+    "host",
+    "function",
+    "integration",
 ];
 
 #[cfg(test)]
@@ -140,17 +245,41 @@ mod tests {
 
     #[test]
     fn names_are_read_in_every_spelling() {
-        for text in ["apiKey = \"", "API_KEY=", "\"api-key\": \"", "x-api-key: ", "config['api_key'] = '", "API key is ", "APIKey: "] {
+        for text in [
+            "apiKey = \"",
+            "API_KEY=",
+            "\"api-key\": \"",
+            "x-api-key: ",
+            "config['api_key'] = '",
+            "API key is ",
+            "APIKey: ",
+        ] {
             assert_eq!(kind(text), Some(Kind::Secret), "{text}");
         }
-        for text in ["password=", "DB_PASSWORD: ", "\\\"password\\\":\\\"", "my password is ", "<password>", "**Password:** "] {
+        for text in [
+            "password=",
+            "DB_PASSWORD: ",
+            "\\\"password\\\":\\\"",
+            "my password is ",
+            "<password>",
+            "**Password:** ",
+        ] {
             assert_eq!(kind(text), Some(Kind::Password), "{text}");
         }
     }
 
     #[test]
     fn names_that_merely_contain_a_word_are_benign() {
-        for text in ["monkey=", "keyboard: ", "public_key = ", "csrf_token: ", "max_tokens: ", "cache_key=", "key: ", "tokenizer = "] {
+        for text in [
+            "monkey=",
+            "keyboard: ",
+            "public_key = ",
+            "csrf_token: ",
+            "max_tokens: ",
+            "cache_key=",
+            "key: ",
+            "tokenizer = ",
+        ] {
             assert_eq!(kind(text), None, "{text}");
         }
     }

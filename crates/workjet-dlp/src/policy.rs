@@ -114,8 +114,15 @@ impl Policy {
     /// The policy that does `change(action)` wherever this one does `action`.
     #[must_use]
     pub fn map(&self, change: impl Fn(Action) -> Action) -> Self {
-        let actions = self.actions.iter().map(|(detector, action)| (detector.clone(), change(*action))).collect();
-        Self { otherwise: change(self.otherwise), actions: Arc::new(actions) }
+        let actions = self
+            .actions
+            .iter()
+            .map(|(detector, action)| (detector.clone(), change(*action)))
+            .collect();
+        Self {
+            otherwise: change(self.otherwise),
+            actions: Arc::new(actions),
+        }
     }
 
     /// What happens to the findings of `detector`.

@@ -5,7 +5,10 @@ use workjet_dlp::{CustomPattern, Engine, ErrorKind, Policy, Preset};
 
 fn refusal(name: &str, pattern: &str) -> ErrorKind {
     let build = |pattern: CustomPattern| Engine::builder().custom(pattern).build();
-    CustomPattern::new(name, pattern).and_then(build).expect_err("refused").kind()
+    CustomPattern::new(name, pattern)
+        .and_then(build)
+        .expect_err("refused")
+        .kind()
 }
 
 #[test]
@@ -34,11 +37,20 @@ fn what_cannot_be_honoured_is_refused_with_the_reason() {
 fn a_declared_length_bounds_a_pattern_without_one() {
     let pattern = CustomPattern::new("x", "EMP-[0-9]+").expect("a pattern");
     for length in [0, 5_000] {
-        let refused = Engine::builder().custom(pattern.clone().max_len(length)).build().expect_err("refused");
+        let refused = Engine::builder()
+            .custom(pattern.clone().max_len(length))
+            .build()
+            .expect_err("refused");
         assert_eq!(refused.kind(), ErrorKind::Unbounded);
     }
-    let engine = Engine::builder().custom(pattern.max_len(8)).build().expect("an engine");
-    assert_eq!(engine.redact("EMP-123 EMP-12345", &Policy::redact_all()).text, "[REDACTED:x] [REDACTED:x]5");
+    let engine = Engine::builder()
+        .custom(pattern.max_len(8))
+        .build()
+        .expect("an engine");
+    assert_eq!(
+        engine.redact("EMP-123 EMP-12345", &Policy::redact_all()).text,
+        "[REDACTED:x] [REDACTED:x]5"
+    );
     assert!(engine.max_hold_back_bytes() < 64);
 }
 
@@ -46,18 +58,43 @@ fn a_declared_length_bounds_a_pattern_without_one() {
 fn unicode_word_boundaries_are_honoured() {
     let pattern = CustomPattern::new("x", r"\bcafe\b").expect("a pattern");
     let engine = Engine::builder().custom(pattern).build().expect("an engine");
-    assert_eq!(engine.redact("cafe écafe cafeé", &Policy::redact_all()).text, "[REDACTED:x] écafe cafeé");
+    assert_eq!(
+        engine.redact("cafe écafe cafeé", &Policy::redact_all()).text,
+        "[REDACTED:x] écafe cafeé"
+    );
 }
 
 #[test]
 fn at_one_start_a_built_in_rule_goes_first_and_then_the_order_given() {
     let pattern = |name, pattern| CustomPattern::new(name, pattern).expect("a pattern");
     let builder = Engine::builder().preset(Preset::Standard);
-    let engine = builder.custom(pattern("first", "b[a-z]{2}")).custom(pattern("second", "b[a-z]{3}")).build().expect("an engine");
-    assert_eq!(engine.redact("bob@example.com boob", &Policy::redact_all()).text, "[REDACTED:email] [REDACTED:first]b");
+    let engine = builder
+        .custom(pattern("first", "b[a-z]{2}"))
+        .custom(pattern("second", "b[a-z]{3}"))
+        .build()
+        .expect("an engine");
+    assert_eq!(
+        engine.redact("bob@example.com boob", &Policy::redact_all()).text,
+        "[REDACTED:email] [REDACTED:first]b"
+    );
     let names: Vec<&str> = engine.detectors().map(workjet_dlp::Detector::as_str).collect();
-    assert_eq!(names, ["credit_card", "us_ssn", "email", "phone", "aws_key", "api_secret", "first", "second"]);
-    assert_eq!(engine.rules().last().map(|(_, finds)| finds), Some("values of secret-sounding names"));
+    assert_eq!(
+        names,
+        [
+            "credit_card",
+            "us_ssn",
+            "email",
+            "phone",
+            "aws_key",
+            "api_secret",
+            "first",
+            "second"
+        ]
+    );
+    assert_eq!(
+        engine.rules().last().map(|(_, finds)| finds),
+        Some("values of secret-sounding names")
+    );
 }
 
 #[test]
@@ -71,8 +108,28 @@ fn the_start_of_a_value_is_the_start_of_the_text_even_under_a_key() {
 /// Patterns made of parts that overlap, prefer short or long matches, and look around.
 fn patterns() -> impl Strategy<Value = String> {
     let part = prop::sample::select(vec![
-        "a", "b", "[ab]", "(?:a|ab)", "(?:ab|a)", "a??", "b?", "[ab]{1,3}", "[ab]{1,3}?", "é", ".", r"\b", r"\B", "$", "^", "(?m:^)",
-        "(?m:$)", r"\w", "(?i:A)", r"(?-u:\b)", r"\b{start}", r"\b{end-half}",
+        "a",
+        "b",
+        "[ab]",
+        "(?:a|ab)",
+        "(?:ab|a)",
+        "a??",
+        "b?",
+        "[ab]{1,3}",
+        "[ab]{1,3}?",
+        "é",
+        ".",
+        r"\b",
+        r"\B",
+        "$",
+        "^",
+        "(?m:^)",
+        "(?m:$)",
+        r"\w",
+        "(?i:A)",
+        r"(?-u:\b)",
+        r"\b{start}",
+        r"\b{end-half}",
     ]);
     prop::collection::vec(part, 1..5).prop_map(|parts| parts.concat())
 }

@@ -11,16 +11,22 @@ struct Case {
 
 fn parse(line: &str) -> Case {
     let line = line.replace('¦', "").replace('⏎', "\n");
-    let mut case = Case { text: String::new(), expected: Vec::new() };
+    let mut case = Case {
+        text: String::new(),
+        expected: Vec::new(),
+    };
     let mut rest = line.as_str();
     while let Some((before, marked)) = rest.split_once('⟦') {
         let (marked, after) = marked.split_once('⟧').expect("a closing mark");
         let (name, value) = marked.split_once(' ').expect("a detector and a space");
-        let (detector, subtype) = name.split_once('/').map_or((name, None), |(name, subtype)| (name, Some(subtype)));
+        let (detector, subtype) = name
+            .split_once('/')
+            .map_or((name, None), |(name, subtype)| (name, Some(subtype)));
         case.text.push_str(before);
         let start = case.text.len();
         case.text.push_str(value);
-        case.expected.push((detector.into(), subtype.map(Into::into), start..case.text.len()));
+        case.expected
+            .push((detector.into(), subtype.map(Into::into), start..case.text.len()));
         rest = after;
     }
     case.text.push_str(rest);
@@ -37,10 +43,20 @@ fn run(file: &str, cases: &str) {
         let case = parse(line);
         let found: Vec<_> = engine
             .find_iter(&case.text)
-            .map(|hit| (hit.detector().as_str().to_owned(), hit.subtype().map(str::to_owned), hit.span()))
+            .map(|hit| {
+                (
+                    hit.detector().as_str().to_owned(),
+                    hit.subtype().map(str::to_owned),
+                    hit.span(),
+                )
+            })
             .collect();
         if found != case.expected {
-            wrong += &format!("\n{file}:{}: {line}\n  expected {:?}\n  found    {found:?}", number + 1, case.expected);
+            wrong += &format!(
+                "\n{file}:{}: {line}\n  expected {:?}\n  found    {found:?}",
+                number + 1,
+                case.expected
+            );
         }
     }
     assert!(wrong.is_empty(), "{wrong}");

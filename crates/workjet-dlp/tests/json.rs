@@ -4,11 +4,23 @@
 use serde_json::{Value, json};
 use workjet_dlp::{Action, Detector, Engine, JsonReport, Policy, Shape, UnscannableReason, Verdict};
 
-static PART: Shape = Shape::Tagged { tag: "type", cases: &[("text", &TEXT_PART), ("image_url", &IMAGE_PART)] };
+static PART: Shape = Shape::Tagged {
+    tag: "type",
+    cases: &[("text", &TEXT_PART), ("image_url", &IMAGE_PART)],
+};
 static TEXT_PART: Shape = Shape::Object(&[("type", Shape::Skip), ("text", Shape::Text)]);
-static IMAGE_PART: Shape =
-    Shape::Object(&[("type", Shape::Skip), ("image_url", Shape::Object(&[("url", Shape::Url), ("detail", Shape::Constant(&["low"]))]))]);
-static CONTENT: Shape = Shape::Either { text: &Shape::Text, list: &Shape::List(&PART), object: &Shape::Any };
+static IMAGE_PART: Shape = Shape::Object(&[
+    ("type", Shape::Skip),
+    (
+        "image_url",
+        Shape::Object(&[("url", Shape::Url), ("detail", Shape::Constant(&["low"]))]),
+    ),
+]);
+static CONTENT: Shape = Shape::Either {
+    text: &Shape::Text,
+    list: &Shape::List(&PART),
+    object: &Shape::Any,
+};
 static MESSAGE: Shape = Shape::Object(&[
     ("role", Shape::Constant(&["user", "assistant"])),
     ("name", Shape::Name),
@@ -33,7 +45,11 @@ fn redact_with(mut document: Value, policy: &Policy) -> (Value, JsonReport) {
 }
 
 fn paths(report: &JsonReport) -> Vec<&str> {
-    report.findings.iter().map(|finding| finding.path().expect("a path")).collect()
+    report
+        .findings
+        .iter()
+        .map(|finding| finding.path().expect("a path"))
+        .collect()
 }
 
 #[test]
@@ -43,8 +59,14 @@ fn text_is_rewritten_where_it_stands_and_its_path_is_told() {
         {"role": "user", "content": [{"type": "text", "text": "call 212-555-0123"}]},
     ]}));
     assert_eq!(document["messages"][0]["content"], "I am [REDACTED:email]");
-    assert_eq!(document["messages"][1]["content"][0]["text"], "call [REDACTED:phone]");
-    assert_eq!(paths(&report), ["messages[0].content", "messages[1].content[0].text"]);
+    assert_eq!(
+        document["messages"][1]["content"][0]["text"],
+        "call [REDACTED:phone]"
+    );
+    assert_eq!(
+        paths(&report),
+        ["messages[0].content", "messages[1].content[0].text"]
+    );
     assert_eq!(report.verdict, Verdict::Pass);
 }
 
@@ -55,8 +77,14 @@ fn fields_that_nobody_listed_are_scanned_and_their_keys_are_not_told() {
         "messages": [{"role": "user", "content": [{"type": "new_kind", "data": ["536-22-8726"]}], "extra": "bob@example.com"}],
     }));
     assert_eq!(document["metadata"]["bob"][1]["mail"], "[REDACTED:email]");
-    assert_eq!(document["messages"][0]["content"][0]["data"][0], "[REDACTED:us_ssn]");
-    assert_eq!(paths(&report), ["*.*[1].*", "messages[0].content[0].*[0]", "messages[0].*"]);
+    assert_eq!(
+        document["messages"][0]["content"][0]["data"][0],
+        "[REDACTED:us_ssn]"
+    );
+    assert_eq!(
+        paths(&report),
+        ["*.*[1].*", "messages[0].content[0].*[0]", "messages[0].*"]
+    );
 }
 
 #[test]
@@ -68,10 +96,16 @@ fn a_finding_in_a_name_a_key_or_an_unlisted_constant_refuses() {
         json!({"messages": [{"content": [{"type": "image_url", "image_url": {"url": "https://x.example/?u=bob@example.com"}}]}]}),
     ] {
         let (after, report) = redact(document.clone());
-        assert!(matches!(&report.verdict, Verdict::Refused(finding) if finding.detector() == &Detector::EMAIL), "{document}");
+        assert!(
+            matches!(&report.verdict, Verdict::Refused(finding) if finding.detector() == &Detector::EMAIL),
+            "{document}"
+        );
         assert_eq!(after, document, "a name is never changed");
     }
-    let (_, report) = redact_with(json!({"metadata": {"bob@example.com": 1}}), &Policy::all(Action::Warn));
+    let (_, report) = redact_with(
+        json!({"metadata": {"bob@example.com": 1}}),
+        &Policy::all(Action::Warn),
+    );
     assert_eq!(report.verdict, Verdict::Pass);
     assert_eq!(paths(&report), ["*.*"]);
 }
@@ -79,13 +113,20 @@ fn a_finding_in_a_name_a_key_or_an_unlisted_constant_refuses() {
 #[test]
 fn block_wins_over_everything() {
     let policy = Policy::redact_all().with("us_ssn", Action::Block);
-    let (_, report) = redact_with(json!({"messages": [{"name": "bob@example.com"}, {"content": "536-22-8726"}]}), &policy);
-    assert!(matches!(&report.verdict, Verdict::Blocked(finding) if finding.path() == Some("messages[1].content")));
+    let (_, report) = redact_with(
+        json!({"messages": [{"name": "bob@example.com"}, {"content": "536-22-8726"}]}),
+        &policy,
+    );
+    assert!(
+        matches!(&report.verdict, Verdict::Blocked(finding) if finding.path() == Some("messages[1].content"))
+    );
 }
 
 #[test]
 fn a_key_tells_about_its_value() {
-    let (document, _) = redact(json!({"user": {"password": "hunter2x", "ssn": 536228726, "nested": {"api_key": ["9f8A7b6C5d4E3f2A1b0C"]}}}));
+    let (document, _) = redact(
+        json!({"user": {"password": "hunter2x", "ssn": 536228726, "nested": {"api_key": ["9f8A7b6C5d4E3f2A1b0C"]}}}),
+    );
     assert_eq!(document["user"]["password"], "[REDACTED:api_secret]");
     assert_eq!(document["user"]["ssn"], "[REDACTED:us_ssn]");
     assert_eq!(document["user"]["nested"]["api_key"][0], "[REDACTED:api_secret]");
@@ -93,7 +134,8 @@ fn a_key_tells_about_its_value() {
 
 #[test]
 fn numbers_that_are_settings_stay_and_others_are_scanned() {
-    let (document, report) = redact(json!({"temperature": 4_111_111_111_111_111_u64, "x": 4_111_111_111_111_111_u64, "y": 1.5}));
+    let (document, report) =
+        redact(json!({"temperature": 4_111_111_111_111_111_u64, "x": 4_111_111_111_111_111_u64, "y": 1.5}));
     assert_eq!(document["temperature"], 4_111_111_111_111_111_u64);
     assert_eq!(document["x"], "[REDACTED:credit_card]");
     assert_eq!(document["y"], 1.5);
@@ -107,19 +149,34 @@ fn arguments_of_a_tool_are_scanned_decoded_and_stay_json() {
     let arguments = r#"{ "to":"b\u006fb@example.com", "n": 12345678901234567890123, "password": "hunter2x", "to": "a\nbob@x.org" }"#;
     let (document, report) = redact(json!({"messages": [{"arguments": arguments}]}));
     let expected = r#"{ "to":"[REDACTED:email]", "n": 12345678901234567890123, "password": "[REDACTED:api_secret]", "to": "a\n[REDACTED:email]" }"#;
-    assert_eq!(document["messages"][0]["arguments"], expected, "spacing, large numbers and doubled keys stay");
+    assert_eq!(
+        document["messages"][0]["arguments"], expected,
+        "spacing, large numbers and doubled keys stay"
+    );
     assert_eq!(paths(&report), ["messages[0].arguments.*"; 3]);
 }
 
 #[test]
 fn arguments_that_are_not_json_are_scanned_as_text() {
-    for broken in ["{\"to\": \"bob@example.com", "bob@example.com", "{\"a\": bob@example.com}"] {
+    for broken in [
+        "{\"to\": \"bob@example.com",
+        "bob@example.com",
+        "{\"a\": bob@example.com}",
+    ] {
         let (document, _) = redact(json!({"messages": [{"arguments": broken}]}));
-        assert_eq!(document["messages"][0]["arguments"], broken.replace("bob@example.com", "[REDACTED:email]"));
+        assert_eq!(
+            document["messages"][0]["arguments"],
+            broken.replace("bob@example.com", "[REDACTED:email]")
+        );
     }
     let deep = format!("{}\"bob@example.com\"{}", "[".repeat(500), "]".repeat(500));
     let (document, _) = redact(json!({"messages": [{"arguments": deep}]}));
-    assert!(document["messages"][0]["arguments"].as_str().expect("text").contains("[REDACTED:email]"));
+    assert!(
+        document["messages"][0]["arguments"]
+            .as_str()
+            .expect("text")
+            .contains("[REDACTED:email]")
+    );
 }
 
 #[test]
@@ -132,11 +189,15 @@ fn a_finding_in_a_key_of_the_arguments_refuses() {
 fn written_json_comes_back_byte_for_byte_where_nothing_was_found() {
     let engine = Engine::standard();
     let json = "  {\"a\" : [1, -2.50e+3, true, null, \"\\u00e9\\\"\"], \"b\":{}}  ";
-    let (text, report) = engine.redact_json_text(json, &Policy::redact_all()).expect("JSON");
+    let (text, report) = engine
+        .redact_json_text(json, &Policy::redact_all())
+        .expect("JSON");
     assert_eq!(text, json);
     assert!(report.findings.is_empty());
     assert!(engine.redact_json_text("{", &Policy::redact_all()).is_none());
-    let (text, _) = engine.redact_json_text("[4111111111111111]", &Policy::redact_all()).expect("JSON");
+    let (text, _) = engine
+        .redact_json_text("[4111111111111111]", &Policy::redact_all())
+        .expect("JSON");
     assert_eq!(text, "[\"[REDACTED:credit_card]\"]");
 }
 
@@ -150,7 +211,11 @@ fn what_cannot_be_scanned_is_reported() {
             {"content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", "detail": "low"}}]},
         ],
     }));
-    let reported: Vec<_> = report.unscannable.iter().map(|part| (part.path(), part.reason())).collect();
+    let reported: Vec<_> = report
+        .unscannable
+        .iter()
+        .map(|part| (part.path(), part.reason()))
+        .collect();
     assert_eq!(
         reported,
         [
@@ -159,7 +224,10 @@ fn what_cannot_be_scanned_is_reported() {
             ("messages[2].content[0].image_url.url", UnscannableReason::Opaque),
         ]
     );
-    assert_eq!(document["messages"][0]["thinking"], "about bob@example.com", "a signature must stay valid");
+    assert_eq!(
+        document["messages"][0]["thinking"], "about bob@example.com",
+        "a signature must stay valid"
+    );
     assert_eq!(report.verdict, Verdict::Pass);
     let (_, report) = redact(json!({"file": null}));
     assert!(report.unscannable.is_empty());
@@ -194,7 +262,10 @@ fn canaries_planted_anywhere_are_gone_or_refused() {
     plant(&document, &mut |planted: Value| {
         positions += 1;
         let (after, report) = redact(planted);
-        assert!(matches!(report.verdict, Verdict::Refused(_)) || !after.to_string().contains(canary), "{after}");
+        assert!(
+            matches!(report.verdict, Verdict::Refused(_)) || !after.to_string().contains(canary),
+            "{after}"
+        );
     });
     assert_eq!(positions, 15);
 

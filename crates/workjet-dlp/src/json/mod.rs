@@ -110,7 +110,10 @@ impl Unscannable {
     /// A finding in signed text at `path`, for those who scan such text piece by piece.
     #[must_use]
     pub fn signed(path: &str) -> Self {
-        Self { path: path.into(), reason: UnscannableReason::Signed }
+        Self {
+            path: path.into(),
+            reason: UnscannableReason::Signed,
+        }
     }
 
     /// Where it is.

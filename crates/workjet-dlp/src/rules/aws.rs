@@ -44,8 +44,14 @@ pub(super) fn key_id(window: &Window<'_>, at: usize) -> Verdict {
 
 /// Whether up to four bytes begin a key id. The fourth byte of `A3T…` is free.
 fn key_id_prefix(start: &[u8]) -> bool {
-    let listed = [&b"AKIA"[..], b"ASIA", b"ABIA", b"ACCA"].iter().any(|prefix| prefix.starts_with(start));
-    listed || b"A3T".starts_with(&start[..start.len().min(3)]) && start.get(3).is_none_or(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9'))
+    let listed = [&b"AKIA"[..], b"ASIA", b"ABIA", b"ACCA"]
+        .iter()
+        .any(|prefix| prefix.starts_with(start));
+    listed
+        || b"A3T".starts_with(&start[..start.len().min(3)])
+            && start
+                .get(3)
+                .is_none_or(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9'))
 }
 
 pub(super) const SECRET_LONGEST: usize = 40;
@@ -60,12 +66,23 @@ fn of_secret(byte: u8) -> bool {
 
 /// Forty characters that look random, after a word that says what they are or after a key id.
 pub(super) fn secret_key(window: &Window<'_>, at: usize) -> Verdict {
-    if window.byte_before(at).is_some_and(|byte| of_secret(byte) && byte != b'=') && !super::is_token_start(window, at) {
+    if window
+        .byte_before(at)
+        .is_some_and(|byte| of_secret(byte) && byte != b'=')
+        && !super::is_token_start(window, at)
+    {
         return Verdict::No;
     }
     let rest = &window.bytes[at..];
-    let length = rest.iter().take(SECRET_LONGEST + 1).take_while(|byte| of_secret(**byte)).count();
-    if length > SECRET_LONGEST || (length < SECRET_LONGEST && length < rest.len()) || !is_announced(window.behind(at)) {
+    let length = rest
+        .iter()
+        .take(SECRET_LONGEST + 1)
+        .take_while(|byte| of_secret(**byte))
+        .count();
+    if length > SECRET_LONGEST
+        || (length < SECRET_LONGEST && length < rest.len())
+        || !is_announced(window.behind(at))
+    {
         return Verdict::No;
     }
     if length == rest.len() && (length < SECRET_LONGEST || !window.last) {
@@ -77,18 +94,35 @@ pub(super) fn secret_key(window: &Window<'_>, at: usize) -> Verdict {
     if !random || value.windows(7).any(|window| window == b"EXAMPLE") {
         return Verdict::No;
     }
-    Hit::new(at + SECRET_LONGEST, Confidence::High).subtype("secret_access_key").into()
+    Hit::new(at + SECRET_LONGEST, Confidence::High)
+        .subtype("secret_access_key")
+        .into()
 }
 
 /// An assignment to a name with `secret` in it, or a key id within 200 bytes.
 fn is_announced(behind: &[u8]) -> bool {
-    let assigned = behind.iter().rev().take(4).any(|byte| matches!(byte, b'=' | b':' | b'"' | b'\'' | b'>' | b','));
-    if assigned && Words::before(behind).have(&[" secret ", " secretkey ", " secretaccesskey ", " awssecret ", " aws "]) {
+    let assigned = behind
+        .iter()
+        .rev()
+        .take(4)
+        .any(|byte| matches!(byte, b'=' | b':' | b'"' | b'\'' | b'>' | b','));
+    if assigned
+        && Words::before(behind).have(&[
+            " secret ",
+            " secretkey ",
+            " secretaccesskey ",
+            " awssecret ",
+            " aws ",
+        ])
+    {
         return true;
     }
     let near = &behind[behind.len().saturating_sub(200)..];
     near.windows(ID_LONGEST).any(|id| {
-        key_id_prefix(&id[..4]) && id[4..].iter().all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'))
+        key_id_prefix(&id[..4])
+            && id[4..]
+                .iter()
+                .all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'))
     })
 }
 

@@ -69,8 +69,14 @@ fn begins_here(window: &Window<'_>, at: usize) -> bool {
         Some(byte) if byte.is_ascii_alphabetic() => {
             // `card4111…` is a card, `U6292…` a licence and `3fa4111…` a hash.
             let behind = window.behind(at);
-            let letters = behind.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
-            let digit = behind[..behind.len() - letters].last().is_some_and(u8::is_ascii_digit);
+            let letters = behind
+                .iter()
+                .rev()
+                .take_while(|byte| byte.is_ascii_alphabetic())
+                .count();
+            let digit = behind[..behind.len() - letters]
+                .last()
+                .is_some_and(u8::is_ascii_digit);
             letters > 1 && !digit
         }
         _ => true,
@@ -80,7 +86,8 @@ fn begins_here(window: &Window<'_>, at: usize) -> bool {
 fn card(window: &Window<'_>, at: usize, end: usize, digits: &[u8], said: bool) -> Option<Hit> {
     let hexadecimal = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit());
     let embedded = hexadecimal(window.byte_before(at)) && hexadecimal(window.byte(end));
-    let listed = !said && digits.len() > 16 && end - at == digits.len() && follows_large_number(window.behind(at));
+    let listed =
+        !said && digits.len() > 16 && end - at == digits.len() && follows_large_number(window.behind(at));
     if !is_card(digits, said) || embedded || listed {
         return None;
     }
@@ -99,8 +106,16 @@ fn card(window: &Window<'_>, at: usize, end: usize, digits: &[u8], said: bool) -
 
 /// In a table of 64-bit numbers the one before may have twenty digits, which no card has.
 fn follows_large_number(behind: &[u8]) -> bool {
-    let between = behind.iter().rev().take_while(|byte| matches!(byte, b',' | b' ' | b'\n' | b'\r' | b'\t')).count();
-    let digits = behind[..behind.len() - between].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let between = behind
+        .iter()
+        .rev()
+        .take_while(|byte| matches!(byte, b',' | b' ' | b'\n' | b'\r' | b'\t'))
+        .count();
+    let digits = behind[..behind.len() - between]
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     between > 0 && digits > MAX_DIGITS
 }
 

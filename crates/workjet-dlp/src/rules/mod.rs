@@ -55,7 +55,14 @@ const fn rule(
     verify: fn(&Window<'_>, usize) -> Verdict,
     longest: usize,
 ) -> BuiltIn {
-    BuiltIn { detector, finds, starts, verify, longest, catch_all: false }
+    BuiltIn {
+        detector,
+        finds,
+        starts,
+        verify,
+        longest,
+        catch_all: false,
+    }
 }
 
 const fn catch_all(
@@ -65,7 +72,14 @@ const fn catch_all(
     verify: fn(&Window<'_>, usize) -> Verdict,
     longest: usize,
 ) -> BuiltIn {
-    BuiltIn { detector, finds, starts, verify, longest, catch_all: true }
+    BuiltIn {
+        detector,
+        finds,
+        starts,
+        verify,
+        longest,
+        catch_all: true,
+    }
 }
 
 /// Whether a token may begin here: no ASCII letter or digit stands before, unless it is that of an escape such as `\n` in

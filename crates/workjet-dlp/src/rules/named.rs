@@ -24,11 +24,17 @@ fn of_userinfo(byte: u8) -> bool {
 
 /// The password of `scheme://user:password@host`.
 pub(super) fn url_password(window: &Window<'_>, at: usize) -> Verdict {
-    if window.byte_before(at) != Some(b':') || !follows_user(&window.behind(at)[..window.behind(at).len() - 1]) {
+    if window.byte_before(at) != Some(b':')
+        || !follows_user(&window.behind(at)[..window.behind(at).len() - 1])
+    {
         return Verdict::No;
     }
     let rest = &window.bytes[at..];
-    let length = rest.iter().take(MAX_URL_PASSWORD + 1).take_while(|byte| of_userinfo(**byte)).count();
+    let length = rest
+        .iter()
+        .take(MAX_URL_PASSWORD + 1)
+        .take_while(|byte| of_userinfo(**byte))
+        .count();
     match rest.get(length) {
         _ if length > MAX_URL_PASSWORD => return Verdict::No,
         None => return window.starved(),
@@ -36,17 +42,27 @@ pub(super) fn url_password(window: &Window<'_>, at: usize) -> Verdict {
         Some(_) => return Verdict::No,
     }
     let password = &rest[..length];
-    if is_placeholder(password) || [&b"password"[..], b"passwd", b"pass", b"pwd", b"secret"].contains(&password) {
+    if is_placeholder(password)
+        || [&b"password"[..], b"passwd", b"pass", b"pwd", b"secret"].contains(&password)
+    {
         return Verdict::No;
     }
-    Hit::new(at + length, Confidence::High).subtype("url_password").into()
+    Hit::new(at + length, Confidence::High)
+        .subtype("url_password")
+        .into()
 }
 
 /// Whether `scheme://user` ends here.
 fn follows_user(behind: &[u8]) -> bool {
-    let user = behind.iter().rev().take_while(|byte| of_userinfo(**byte) && **byte != b':').count();
+    let user = behind
+        .iter()
+        .rev()
+        .take_while(|byte| of_userinfo(**byte) && **byte != b':')
+        .count();
     let scheme = behind[..behind.len() - user].strip_suffix(b"://");
-    scheme.and_then(<[u8]>::last).is_some_and(u8::is_ascii_alphanumeric)
+    scheme
+        .and_then(<[u8]>::last)
+        .is_some_and(u8::is_ascii_alphanumeric)
 }
 
 pub(super) const AUTHORIZATION_LONGEST: usize = 200;
@@ -62,20 +78,33 @@ fn of_token68(byte: u8) -> bool {
 
 /// What follows `Bearer`, or the scheme of an `Authorization` header.
 pub(super) fn authorization(window: &Window<'_>, at: usize) -> Verdict {
-    let Some(scheme) = scheme_before(window, at) else { return Verdict::No };
+    let Some(scheme) = scheme_before(window, at) else {
+        return Verdict::No;
+    };
     let rest = &window.bytes[at..];
-    let length = rest.iter().take(AUTHORIZATION_LONGEST).take_while(|byte| of_token68(**byte)).count();
+    let length = rest
+        .iter()
+        .take(AUTHORIZATION_LONGEST)
+        .take_while(|byte| of_token68(**byte))
+        .count();
     if length == rest.len() && length < AUTHORIZATION_LONGEST && !window.last {
         return Verdict::More;
     }
     let value = &rest[..length];
     let dots = value.iter().rev().take_while(|byte| **byte == b'.').count();
-    let value = if length == AUTHORIZATION_LONGEST { value } else { &value[..length - dots] };
+    let value = if length == AUTHORIZATION_LONGEST {
+        value
+    } else {
+        &value[..length - dots]
+    };
     let credential = match scheme {
         Scheme::Basic => {
             let mut buffer = [0; AUTHORIZATION_LONGEST];
             let decoded = base64::decode(value, &mut buffer);
-            decoded.contains(&b':') && decoded.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ')
+            decoded.contains(&b':')
+                && decoded
+                    .iter()
+                    .all(|byte| byte.is_ascii_graphic() || *byte == b' ')
         }
         Scheme::Token => {
             let classes = Classes::of(value);
@@ -86,7 +115,11 @@ pub(super) fn authorization(window: &Window<'_>, at: usize) -> Verdict {
         return Verdict::No;
     }
     let hit = Hit::new(at + value.len(), Confidence::Medium).subtype("authorization");
-    if length == AUTHORIZATION_LONGEST { hit.run(Run::While(of_token68)).into() } else { hit.into() }
+    if length == AUTHORIZATION_LONGEST {
+        hit.run(Run::While(of_token68)).into()
+    } else {
+        hit.into()
+    }
 }
 
 enum Scheme {
@@ -99,7 +132,12 @@ fn scheme_before(window: &Window<'_>, at: usize) -> Option<Scheme> {
         return None;
     }
     let behind = window.behind(at).trim_ascii_end();
-    let word = behind.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).take(16).count();
+    let word = behind
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .take(16)
+        .count();
     let (before, scheme) = behind.split_at(behind.len() - word);
     let header = || {
         let near = before[before.len().saturating_sub(32)..].to_ascii_lowercase();
@@ -125,10 +163,15 @@ pub(super) fn assigned_starts(byte: u8) -> bool {
 /// `name = value`, `"name": "value"`, `name is value`: random-looking values of secret-sounding names.
 pub(super) fn assigned(window: &Window<'_>, at: usize) -> Verdict {
     // A glance, before the name is read.
-    if !window.byte_before(at).is_some_and(|byte| b"=: \t\"'`>".contains(&byte)) {
+    if !window
+        .byte_before(at)
+        .is_some_and(|byte| b"=: \t\"'`>".contains(&byte))
+    {
         return Verdict::No;
     }
-    let Some(name) = name::before(window.behind(at)) else { return Verdict::No };
+    let Some(name) = name::before(window.behind(at)) else {
+        return Verdict::No;
+    };
     let rest = &window.bytes[at..];
     let of_value = |byte: &&u8| match **byte {
         b'"' | b'\'' | b'`' | b'\\' | b'<' | b'>' => false,
@@ -154,7 +197,11 @@ pub(super) fn assigned(window: &Window<'_>, at: usize) -> Verdict {
         // Not within a character.
         value = &rest[..cut];
     }
-    let parameter = if name.quoted { value.len() } else { next_parameter(value) };
+    let parameter = if name.quoted {
+        value.len()
+    } else {
+        next_parameter(value)
+    };
     let goes_on = length == ENOUGH && parameter == value.len();
     value = &value[..parameter];
     let subtype = match name.kind {
@@ -163,13 +210,20 @@ pub(super) fn assigned(window: &Window<'_>, at: usize) -> Verdict {
         _ => return Verdict::No,
     };
     let hit = Hit::new(at + value.len(), Confidence::Medium).subtype(subtype);
-    if goes_on { hit.run(Run::While(runs_on)).into() } else { hit.into() }
+    if goes_on {
+        hit.run(Run::While(runs_on)).into()
+    } else {
+        hit.into()
+    }
 }
 
 /// Where the next parameter of a form begins: at an `&` with a name and `=` after it. In a password an `&` is only that.
 fn next_parameter(value: &[u8]) -> usize {
     let named = |rest: &[u8]| {
-        let name = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')).count();
+        let name = rest
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+            .count();
         name > 0 && rest.get(name) == Some(&b'=')
     };
     let begins = |at: &usize| value[*at] == b'&' && named(&value[at + 1..]);
@@ -203,11 +257,15 @@ fn is_secret(value: &[u8], quoted: bool) -> bool {
 /// Calls, look-ups and paths: the value is elsewhere.
 fn is_code(value: &[u8], quoted: bool) -> bool {
     let call = !quoted && value.iter().any(|byte| matches!(byte, b'(' | b'[' | b'{'));
-    let path = value.starts_with(b"/") || value.starts_with(b"./") || value.windows(3).any(|window| window == b"://");
+    let path = value.starts_with(b"/")
+        || value.starts_with(b"./")
+        || value.windows(3).any(|window| window == b"://");
     let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
     let attribute = value.iter().all(of_name)
         && value.contains(&b'.')
-        && value.split(|byte| *byte == b'.').all(|part| part.first().is_some_and(u8::is_ascii_alphabetic))
+        && value
+            .split(|byte| *byte == b'.')
+            .all(|part| part.first().is_some_and(u8::is_ascii_alphabetic))
         && is_wordy(value);
     call || path || attribute
 }

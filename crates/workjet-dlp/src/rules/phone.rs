@@ -30,11 +30,16 @@ pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
     loop {
         // A group of digits, perhaps in parentheses.
         let opened = window.byte(here) == Some(b'(');
-        if opened && (number.parenthesis.is_some() || (number.count > 0 && !number.plus && number.count != 1)) {
+        if opened && (number.parenthesis.is_some() || (number.count > 0 && !number.plus && number.count != 1))
+        {
             break;
         }
         let first = here + usize::from(opened);
-        let digits = window.bytes[first.min(window.bytes.len())..].iter().take(MAX_DIGITS + 1).take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = window.bytes[first.min(window.bytes.len())..]
+            .iter()
+            .take(MAX_DIGITS + 1)
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         here = first + digits;
         if number.count + digits > MAX_DIGITS || number.groups == MAX_GROUPS {
             break;
@@ -61,7 +66,11 @@ pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
             best = number.kind().map(|confidence| (here, confidence)).or(best);
         }
         // What separates it from the next one.
-        let gap = window.bytes[here..].iter().take(3).take_while(|byte| b" -./".contains(byte)).count();
+        let gap = window.bytes[here..]
+            .iter()
+            .take(3)
+            .take_while(|byte| b" -./".contains(byte))
+            .count();
         let separators = &window.bytes[here..here + gap];
         let fits = match separators {
             [] => opened || (window.byte(here) == Some(b'(') && number.count <= 3),
@@ -88,7 +97,9 @@ pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
         Some((end, confidence)) => match extension(window, end) {
             Err(NotYet) => Verdict::More,
             // The letter after it began no extension, so the digits are part of a word.
-            Ok(same) if same == end && window.byte(end).is_some_and(|byte| byte.is_ascii_alphanumeric()) => Verdict::No,
+            Ok(same) if same == end && window.byte(end).is_some_and(|byte| byte.is_ascii_alphanumeric()) => {
+                Verdict::No
+            }
             Ok(end) => Hit::new(end, confidence).into(),
         },
     }
@@ -96,8 +107,12 @@ pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
 
 /// Not within a word, an amount, a fraction, a date or a time.
 fn begins_here(window: &Window<'_>, at: usize) -> bool {
-    let Some(before) = window.byte_before(at) else { return true };
-    let digit_before_that = window.byte_before(at - 1).is_some_and(|byte| byte.is_ascii_digit());
+    let Some(before) = window.byte_before(at) else {
+        return true;
+    };
+    let digit_before_that = window
+        .byte_before(at - 1)
+        .is_some_and(|byte| byte.is_ascii_digit());
     match before {
         b'$' | b'#' | b'%' | b'_' | b'+' | b'@' => false,
         b'-' | b'.' | b'/' | b',' | b':' | b')' | b'(' | b'*' => !digit_before_that,
@@ -107,7 +122,8 @@ fn begins_here(window: &Window<'_>, at: usize) -> bool {
 }
 
 fn may_end_before(next: u8) -> bool {
-    matches!(next, b'x' | b'X' | b'e' | b'E') || !(next.is_ascii_alphanumeric() || matches!(next, b'@' | b'%' | b'_' | b'='))
+    matches!(next, b'x' | b'X' | b'e' | b'E')
+        || !(next.is_ascii_alphanumeric() || matches!(next, b'@' | b'%' | b'_' | b'='))
 }
 
 /// The digit groups so far.
@@ -183,7 +199,8 @@ impl Number {
         match first {
             0 => digits.len() <= 11,
             _ => {
-                let area = local.first().is_none_or(|digit| *digit >= 2) && local.get(1).is_none_or(|digit| *digit <= 8);
+                let area = local.first().is_none_or(|digit| *digit >= 2)
+                    && local.get(1).is_none_or(|digit| *digit <= 8);
                 let group = more.len() <= 4 || self.parenthesis.is_some();
                 area && local.len() <= 10 && local.get(3).is_none_or(|digit| *digit >= 2) && group
             }
@@ -200,16 +217,26 @@ impl Number {
         if let [0, 0, rest @ ..] = digits {
             return ((self.said || self.groups > 1) && international(rest)).then_some(Confidence::Medium);
         }
-        let grouped = matches!(lengths, [3, 3, 4] | [1, 3, 3, 4]) || (matches!(lengths, [3, 7]) && self.parenthesis == Some(0));
+        let grouped = matches!(lengths, [3, 3, 4] | [1, 3, 3, 4])
+            || (matches!(lengths, [3, 7]) && self.parenthesis == Some(0));
         if grouped && north_american(digits) && self.separator != Some(b'/') {
-            return Some(if self.said { Confidence::High } else { Confidence::Medium });
+            return Some(if self.said {
+                Confidence::High
+            } else {
+                Confidence::Medium
+            });
         }
         if self.has_trunk_grouping() {
-            return Some(if self.said { Confidence::High } else { Confidence::Low });
+            return Some(if self.said {
+                Confidence::High
+            } else {
+                Confidence::Low
+            });
         }
         let varied = digits.iter().any(|digit| *digit != digits[0]);
         let length = if self.groups == 1 { 7..=13 } else { 7..=15 };
-        (self.said && varied && length.contains(&digits.len()) && !is_date(digits, lengths)).then_some(Confidence::Medium)
+        (self.said && varied && length.contains(&digits.len()) && !is_date(digits, lengths))
+            .then_some(Confidence::Medium)
     }
 
     /// The ways in which countries with a leading zero group their numbers.
@@ -241,8 +268,14 @@ fn international(digits: &[u8]) -> bool {
 
 /// Area code, exchange and line of the [North American plan](https://nationalnanpa.com/about_us/abt_nanp.html).
 fn north_american(digits: &[u8]) -> bool {
-    let local = if digits.len() == 11 && digits[0] == 1 { &digits[1..] } else { digits };
-    let [a, b, _, x, y, z, ..] = *local else { return false };
+    let local = if digits.len() == 11 && digits[0] == 1 {
+        &digits[1..]
+    } else {
+        digits
+    };
+    let [a, b, _, x, y, z, ..] = *local else {
+        return false;
+    };
     local.len() == 10 && a >= 2 && b <= 8 && x >= 2 && !(y == 1 && z == 1)
 }
 
@@ -259,7 +292,10 @@ fn is_date(digits: &[u8], lengths: &[usize]) -> bool {
 
 fn is_varied_pairs(digits: &[u8]) -> bool {
     // `01 02 03 04 05` is a count, not a number.
-    !digits.chunks(2).zip(digits.chunks(2).skip(1)).all(|(a, b)| a[0] * 10 + a[1] + 1 == b[0] * 10 + b[1])
+    !digits
+        .chunks(2)
+        .zip(digits.chunks(2).skip(1))
+        .all(|(a, b)| a[0] * 10 + a[1] + 1 == b[0] * 10 + b[1])
 }
 
 fn is_in_row(behind: &[u8]) -> bool {
@@ -268,21 +304,51 @@ fn is_in_row(behind: &[u8]) -> bool {
 
 fn is_announced(behind: &[u8]) -> bool {
     // The words must stand close: another number between belongs to them instead.
-    let near = &behind[behind.iter().rposition(u8::is_ascii_digit).map_or(0, |digit| digit + 1)..];
+    let near = &behind[behind
+        .iter()
+        .rposition(u8::is_ascii_digit)
+        .map_or(0, |digit| digit + 1)..];
     if Words::within(near, 28).have(PHONE_WORDS) {
         return true;
     }
     let words = Words::within(near, 48);
-    words.have(CALLING_WORDS) && words.end_with(&[" at ", " on ", " to ", " is "]) || words.end_with(&[" registered "])
+    words.have(CALLING_WORDS) && words.end_with(&[" at ", " on ", " to ", " is "])
+        || words.end_with(&[" registered "])
 }
 
 const PHONE_WORDS: &[&str] = &[
-    " phone ", " phones ", " telephone ", " tel ", " telefon ", " mobile ", " cell ", " cellphone ", " fax ", " desk ", " whatsapp ",
-    " sms ", " handy ", " phonenumber ", " mob ", " call ", " dial ", " hotline ", " voicemail ",
+    " phone ",
+    " phones ",
+    " telephone ",
+    " tel ",
+    " telefon ",
+    " mobile ",
+    " cell ",
+    " cellphone ",
+    " fax ",
+    " desk ",
+    " whatsapp ",
+    " sms ",
+    " handy ",
+    " phonenumber ",
+    " mob ",
+    " call ",
+    " dial ",
+    " hotline ",
+    " voicemail ",
 ];
 
-const CALLING_WORDS: &[&str] =
-    &[" call ", " answering ", " reach ", " text ", " message ", " messages ", " contact ", " ring ", " calls "];
+const CALLING_WORDS: &[&str] = &[
+    " call ",
+    " answering ",
+    " reach ",
+    " text ",
+    " message ",
+    " messages ",
+    " contact ",
+    " ring ",
+    " calls ",
+];
 
 /// A space, `ext.`, a space and digits.
 const MAX_EXTENSION: usize = 12;
@@ -295,12 +361,26 @@ fn extension(window: &Window<'_>, end: usize) -> Result<usize, NotYet> {
     let rest = &rest[..rest.len().min(MAX_EXTENSION)];
     let ended = !window.last && rest.len() < MAX_EXTENSION;
     let mut longest = end;
-    for mark in [&b"x"[..], b" x", b"ext", b" ext", b" ext.", b", ext. ", b" ext. ", b" ext ", b" x "] {
+    for mark in [
+        &b"x"[..],
+        b" x",
+        b"ext",
+        b" ext",
+        b" ext.",
+        b", ext. ",
+        b" ext. ",
+        b" ext ",
+        b" x ",
+    ] {
         let same = rest.len().min(mark.len());
         if !rest[..same].eq_ignore_ascii_case(&mark[..same]) {
             continue;
         }
-        let digits = rest[same..].iter().take_while(|byte| byte.is_ascii_digit()).count().min(6);
+        let digits = rest[same..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
+            .min(6);
         if ended && same + digits == rest.len() {
             return Err(NotYet);
         }

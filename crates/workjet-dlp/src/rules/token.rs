@@ -21,7 +21,11 @@ pub(super) fn pem_starts(byte: u8) -> bool {
 pub(super) fn pem(window: &Window<'_>, at: usize) -> Verdict {
     let rest = &window.bytes[at..];
     let Some(rest) = rest.strip_prefix(BEGIN) else {
-        return if BEGIN.starts_with(rest) { window.starved() } else { Verdict::No };
+        return if BEGIN.starts_with(rest) {
+            window.starved()
+        } else {
+            Verdict::No
+        };
     };
     let of_label = |byte: &&u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b' ';
     let length = rest.iter().take(MAX_LABEL + 1).take_while(of_label).count();
@@ -30,13 +34,20 @@ pub(super) fn pem(window: &Window<'_>, at: usize) -> Verdict {
         return Verdict::No;
     }
     if !after.starts_with(DASHES) {
-        return if DASHES.starts_with(after) { window.starved() } else { Verdict::No };
+        return if DASHES.starts_with(after) {
+            window.starved()
+        } else {
+            Verdict::No
+        };
     }
     if !(label.ends_with(b"PRIVATE KEY") || label.ends_with(b"PRIVATE KEY BLOCK")) {
         return Verdict::No;
     }
     let end = at + BEGIN.len() + length + DASHES.len();
-    Hit::new(end, Confidence::High).subtype("private_key").run(Run::Pem(Pem::default())).into()
+    Hit::new(end, Confidence::High)
+        .subtype("private_key")
+        .run(Run::Pem(Pem::default()))
+        .into()
 }
 
 const MAX_HEADER: usize = 256;
@@ -56,7 +67,11 @@ pub(super) fn jwt(window: &Window<'_>, at: usize) -> Verdict {
     }
     let rest = &window.bytes[at..];
     if !rest.starts_with(b"eyJ") {
-        return if b"eyJ".starts_with(rest) { window.starved() } else { Verdict::No };
+        return if b"eyJ".starts_with(rest) {
+            window.starved()
+        } else {
+            Verdict::No
+        };
     }
     let of_segment = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let length = rest.iter().take(MAX_HEADER).take_while(of_segment).count();
@@ -68,9 +83,17 @@ pub(super) fn jwt(window: &Window<'_>, at: usize) -> Verdict {
             Some(b'.') => {}
             Some(_) => return Verdict::No,
         }
-        let payload = rest[length + 1..].iter().take(PAYLOAD).take_while(of_segment).count();
+        let payload = rest[length + 1..]
+            .iter()
+            .take(PAYLOAD)
+            .take_while(of_segment)
+            .count();
         if payload < PAYLOAD {
-            return if length + 1 + payload == rest.len() { window.starved() } else { Verdict::No };
+            return if length + 1 + payload == rest.len() {
+                window.starved()
+            } else {
+                Verdict::No
+            };
         }
         length + 1 + payload
     };
@@ -86,5 +109,8 @@ pub(super) fn jwt(window: &Window<'_>, at: usize) -> Verdict {
         (false, true) => 3,
         (false, false) => 1,
     };
-    Hit::new(at + proof, Confidence::High).subtype("jwt").run(Run::Jwt(Jwt { dots_left })).into()
+    Hit::new(at + proof, Confidence::High)
+        .subtype("jwt")
+        .run(Run::Jwt(Jwt { dots_left }))
+        .into()
 }

@@ -33,9 +33,16 @@ pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
     }
     let first = window.bytes[at];
     let workjet = (first == b'w').then(|| workjet(window, at));
-    let others = FORMATS.iter().filter(|format| format.prefix.as_bytes()[0] == first);
-    let verdicts = workjet.into_iter().chain(others.map(|format| format.verify(window, at)));
-    verdicts.into_iter().find(|verdict| !matches!(verdict, Verdict::No)).unwrap_or(Verdict::No)
+    let others = FORMATS
+        .iter()
+        .filter(|format| format.prefix.as_bytes()[0] == first);
+    let verdicts = workjet
+        .into_iter()
+        .chain(others.map(|format| format.verify(window, at)));
+    verdicts
+        .into_iter()
+        .find(|verdict| !matches!(verdict, Verdict::No))
+        .unwrap_or(Verdict::No)
 }
 
 struct Format {
@@ -53,7 +60,11 @@ impl Format {
         let prefix = self.prefix.as_bytes();
         let rest = &window.bytes[at..];
         if !rest.starts_with(prefix) {
-            return if prefix.starts_with(rest) { window.starved() } else { Verdict::No };
+            return if prefix.starts_with(rest) {
+                window.starved()
+            } else {
+                Verdict::No
+            };
         }
         let start = at + prefix.len();
         let body = &window.bytes[start..];
@@ -76,7 +87,11 @@ impl Format {
             return Verdict::No;
         }
         let hit = Hit::new(end, Confidence::High).subtype(self.vendor);
-        if self.exact { hit.into() } else { hit.run(Run::While(self.alphabet)).into() }
+        if self.exact {
+            hit.into()
+        } else {
+            hit.run(Run::While(self.alphabet)).into()
+        }
     }
 }
 
@@ -84,8 +99,13 @@ impl Format {
 /// underscore.
 fn workjet(window: &Window<'_>, at: usize) -> Verdict {
     let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let parts: [(usize, usize, fn(u8) -> bool); 5] =
-        [(2, 2, lower), (1, 16, lower), (8, 16, lower), (43, 43, base62), (6, 6, base62)];
+    let parts: [(usize, usize, fn(u8) -> bool); 5] = [
+        (2, 2, lower),
+        (1, 16, lower),
+        (8, 16, lower),
+        (43, 43, base62),
+        (6, 6, base62),
+    ];
     let mut here = at;
     let mut sum_at = at;
     for (index, (least, most, alphabet)) in parts.into_iter().enumerate() {
@@ -104,13 +124,20 @@ fn workjet(window: &Window<'_>, at: usize) -> Verdict {
             return Verdict::No;
         }
         if here - sum_at < least {
-            return if window.byte(here).is_none() { window.starved() } else { Verdict::No };
+            return if window.byte(here).is_none() {
+                window.starved()
+            } else {
+                Verdict::No
+            };
         }
     }
     if base62_crc32(&window.bytes[at..sum_at - 1]) != window.bytes[sum_at..here] {
         return Verdict::No;
     }
-    Hit::new(here, Confidence::High).subtype("workjet").run(Run::While(base62)).into()
+    Hit::new(here, Confidence::High)
+        .subtype("workjet")
+        .run(Run::While(base62))
+        .into()
 }
 
 const WORKJET_LONGEST: usize = 2 + 1 + 16 + 1 + 16 + 1 + 43 + 1 + 6;
@@ -181,7 +208,14 @@ const fn exactly(
     body: usize,
     check: fn(&[u8], &[u8]) -> bool,
 ) -> Format {
-    Format { vendor, prefix, alphabet, body, exact: true, check }
+    Format {
+        vendor,
+        prefix,
+        alphabet,
+        body,
+        exact: true,
+        check,
+    }
 }
 
 const fn at_least(
@@ -191,7 +225,14 @@ const fn at_least(
     body: usize,
     check: fn(&[u8], &[u8]) -> bool,
 ) -> Format {
-    Format { vendor, prefix, alphabet, body, exact: false, check }
+    Format {
+        vendor,
+        prefix,
+        alphabet,
+        body,
+        exact: false,
+        check,
+    }
 }
 
 /// Formats as the vendors document them. At one place the first that matches wins, so longer prefixes stand first.
@@ -201,7 +242,13 @@ const FORMATS: &[Format] = &[
     at_least("github", "ghu_", base62, 36, github),
     at_least("github", "ghs_", base62, 36, github),
     at_least("github", "ghr_", base62, 36, github),
-    at_least("github", "github_pat_", |byte| base62(byte) || byte == b'_', 82, random),
+    at_least(
+        "github",
+        "github_pat_",
+        |byte| base62(byte) || byte == b'_',
+        82,
+        random,
+    ),
     at_least("gitlab", "glpat-", dotted, 20, random),
     at_least("gitlab", "gldt-", url_safe, 20, random),
     at_least("gitlab", "glrt-", dotted, 20, random),
@@ -259,31 +306,79 @@ const FORMATS: &[Format] = &[
     at_least("linear", "lin_api_", base62, 40, random),
     at_least("notion", "ntn_", base62, 40, random),
     exactly("notion", "secret_", base62, 43, mixed),
-    at_least("sentry", "sntrys_", |byte| base64(byte) || url_safe(byte), 60, random),
+    at_least(
+        "sentry",
+        "sntrys_",
+        |byte| base64(byte) || url_safe(byte),
+        60,
+        random,
+    ),
     at_least("sentry", "sntryu_", hex, 64, random),
-    at_least("grafana", "glsa_", |byte| base62(byte) || byte == b'_', 41, random),
+    at_least(
+        "grafana",
+        "glsa_",
+        |byte| base62(byte) || byte == b'_',
+        41,
+        random,
+    ),
     at_least("grafana", "glc_", base64, 32, random),
     at_least("doppler", "dp.pt.", base62, 40, random),
     at_least("doppler", "dp.st.", dotted, 40, random),
     at_least("vault", "hvs.", url_safe, 24, random),
     at_least("vault", "hvb.", url_safe, 90, random),
-    at_least("dynatrace", "dt0c01.", |byte| upper(byte) || byte == b'.', 89, random),
+    at_least(
+        "dynatrace",
+        "dt0c01.",
+        |byte| upper(byte) || byte == b'.',
+        89,
+        random,
+    ),
     at_least("planetscale", "pscale_tkn_", dotted, 32, random),
     at_least("planetscale", "pscale_pw_", dotted, 32, random),
     at_least("planetscale", "pscale_oauth_", dotted, 32, random),
     at_least("postman", "PMAK-", |byte| hex(byte) || byte == b'-', 59, random),
-    at_least("circleci", "CCIPAT_", |byte| base62(byte) || byte == b'_', 40, random),
+    at_least(
+        "circleci",
+        "CCIPAT_",
+        |byte| base62(byte) || byte == b'_',
+        40,
+        random,
+    ),
     at_least("buildkite", "bkua_", hex, 40, random),
-    at_least("atlassian", "ATATT3", |byte| url_safe(byte) || byte == b'=', 180, random),
-    at_least("atlassian", "ATCTT3", |byte| url_safe(byte) || byte == b'=', 180, random),
-    at_least("1password", "ops_eyJ", |byte| base64(byte) || url_safe(byte), 200, random),
+    at_least(
+        "atlassian",
+        "ATATT3",
+        |byte| url_safe(byte) || byte == b'=',
+        180,
+        random,
+    ),
+    at_least(
+        "atlassian",
+        "ATCTT3",
+        |byte| url_safe(byte) || byte == b'=',
+        180,
+        random,
+    ),
+    at_least(
+        "1password",
+        "ops_eyJ",
+        |byte| base64(byte) || url_safe(byte),
+        200,
+        random,
+    ),
     exactly("age", "AGE-SECRET-KEY-1", upper, 58, random),
     at_least("newrelic", "NRAK-", upper, 27, random),
     exactly("mailgun", "key-", hex, 32, mixed),
     at_least("supabase", "sbp_", hex, 40, random),
     at_least("netlify", "nfp_", base62, 36, random),
     at_least("tailscale", "tskey-", dashed, 30, mixed),
-    at_least("langsmith", "lsv2_", |byte| hex(byte) || byte == b'_' || byte == b'p' || byte == b's' || byte == b't' || byte == b'k', 40, random),
+    at_least(
+        "langsmith",
+        "lsv2_",
+        |byte| hex(byte) || byte == b'_' || byte == b'p' || byte == b's' || byte == b't' || byte == b'k',
+        40,
+        random,
+    ),
     at_least("square", "sq0csp-", url_safe, 43, random),
     at_least("square", "sq0atp-", url_safe, 22, random),
     at_least("terraform", "atlasv1.", url_safe, 60, random),

@@ -47,6 +47,15 @@ impl Ticket {
         }
     }
 
+    /// How long ago the request came.
+    pub(crate) fn age(&self, host: &Host) -> Duration {
+        host.clock
+            .now()
+            .duration_since(self.started)
+            .try_into()
+            .unwrap_or_default()
+    }
+
     /// What the log calls the client's dialect.
     pub(crate) const fn dialect(&self) -> &'static str {
         match (self.inbound, self.purpose) {

@@ -94,6 +94,11 @@ impl Outlet {
         self.alive.cancellation().await;
     }
 
+    /// Whether the client has hung up.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.alive.is_canceled()
+    }
+
     /// Whether the client has seen the head of a reply, after which there is no other.
     pub(crate) const fn has_begun(&self) -> bool {
         self.head.is_none()

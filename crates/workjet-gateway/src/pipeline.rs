@@ -11,7 +11,7 @@
 //! intent on, a detached task does the work: if the client hangs up, it still settles the quota and writes the outcome.
 //! **Every intent gets exactly one outcome**, since there is one place that writes it, after whatever happened.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -45,7 +45,10 @@ pub(crate) async fn serve(
     let caller = authenticate(host, headers, true).await?;
     let scope = caller.scope().clone();
     let looked_at = match admit(core, host, caller, ticket.clone(), headers, body).await {
-        Ok(admitted) => inspect(admitted),
+        // A scan that fails has not looked: nothing passes.
+        Ok(admitted) => {
+            catch_unwind(AssertUnwindSafe(|| inspect(admitted))).unwrap_or_else(|_| Err(Refusal::internal()))
+        }
         Err(refusal) => Err(refusal),
     };
     match looked_at {
@@ -101,7 +104,7 @@ async fn pump(core: Arc<Core>, host: Host, inspected: Inspected, mut outlet: Out
     .unwrap_or_else(|_| Ended::Refused(Refusal::internal()));
 
     settle(&host, &scope, &id).await;
-    let headers = served.headers(headers, recorded.get());
+    let headers = served.headers(headers, recorded.get(), true);
     match record_outcome(&core, &host, &recorded, &served, &ended, &outlet).await {
         Ok(()) => match ended {
             Ended::Streamed(last) => outlet.finish(headers, last.0).await,

@@ -277,17 +277,20 @@ pub(crate) async fn record_outcome(
         if tokens != Tokens::default() {
             entry = entry.tokens(tokens);
         }
-        let model = answered.model.as_deref().unwrap_or(&answered.target.model);
-        if let Some(cost) =
-            core.prices
-                .cost(answered.outbound, &answered.base_url, model, &answered.usage, now)
-        {
-            let quality = match cost.quality {
-                CostQuality::Exact => Quality::Exact,
-                CostQuality::Estimated => Quality::Estimated,
-            };
-            entry = entry.cost(cost.nano_usd, core.prices.hash(), quality);
-            core.metrics.cost(cost.nano_usd);
+        if inspected.ticket().purpose == Purpose::Chat {
+            let model = answered.model.as_deref().unwrap_or(&answered.target.model);
+            let (usage, is_counted) = answered.usage_or_guess(inspected.chat().estimated_input_tokens());
+            if let Some(cost) = core
+                .prices
+                .cost(answered.outbound, &answered.base_url, model, &usage, now)
+            {
+                let quality = match cost.quality {
+                    CostQuality::Exact if is_counted => Quality::Exact,
+                    _ => Quality::Estimated,
+                };
+                entry = entry.cost(cost.nano_usd, core.prices.hash(), quality);
+                core.metrics.cost(cost.nano_usd);
+            }
         }
         count(core, &tokens);
     }

@@ -103,8 +103,13 @@ async fn model_request(app: &App, inbound: Inbound, purpose: Purpose, request: R
         .cloned()
         .unwrap_or_else(|| request_id(&app.host));
     let ticket = Ticket::new(&app.host, id, inbound, purpose);
-    match serve(&app.core, &app.host, ticket, &parts.headers, body).await {
+    match serve(&app.core, &app.host, ticket.clone(), &parts.headers, body).await {
         Ok(response) => response,
-        Err(refusal) => refusal.to_response(inbound, http::HeaderMap::new()),
+        Err(refusal) => {
+            app.core
+                .metrics
+                .request(ticket.dialect(), refusal.code, ticket.age(&app.host));
+            refusal.to_response(inbound, http::HeaderMap::new())
+        }
     }
 }

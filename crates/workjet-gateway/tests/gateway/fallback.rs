@@ -395,3 +395,33 @@ async fn field_without_counterpart_is_named_and_advisory_ones_are_dropped() {
         answer.headers
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_leave_open_no_circuit_and_streams_that_break_do() {
+    let slow = || Script::stream(["data: {}\n\n"; 0]).then(Piece::Hang);
+    let gateway = Gateway::with(openai("")).await;
+    for _ in 0..10 {
+        gateway.memory.upstream.script(slow());
+        let request = gateway.request("/v1/chat/completions", streamed("hi").to_string());
+        assert!(
+            tokio::time::timeout(Duration::from_secs(1), gateway.send(request))
+                .await
+                .is_err()
+        );
+        tokio::time::sleep(Duration::from_secs(21)).await;
+    }
+    gateway
+        .memory
+        .upstream
+        .script(Script::whole(200, openai_reply("hi")));
+    assert_eq!(gateway.chat("hi").await.status, 200);
+
+    for _ in 0..5 {
+        gateway
+            .memory
+            .upstream
+            .script(Script::stream(openai_stream(&["one "])[..2].to_vec()));
+        gateway.post("/v1/chat/completions", &streamed("hi")).await;
+    }
+    assert_eq!(gateway.chat("hi").await.code(), "provider_unavailable");
+}

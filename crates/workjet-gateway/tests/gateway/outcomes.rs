@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::support::{Gateway, chat, openai, openai_reply, openai_stream, streamed};
-use futures_util::StreamExt;
+use crate::support::{Gateway, chat, openai, openai_reply, openai_stream, settings, streamed};
+use futures_util::{FutureExt, StreamExt};
 use http_body_util::BodyExt;
 use serde_json::json;
-use workjet_audit::Kind;
+use workjet_audit::{Kind, Quality};
 use workjet_gateway::memory::{Piece, Script};
 use workjet_gateway::{CoreOptions, UpstreamError};
 
@@ -311,4 +311,77 @@ async fn slow_client_slows_the_provider_down_and_is_given_up_at_the_deadline() {
     tokio::time::sleep(Duration::from_secs(31)).await;
     assert_one_outcome(&gateway, "client_gone").await;
     drop(response);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_for_a_client_that_left_before_dispatch() {
+    let gateway = Gateway::with(openai("")).await;
+    gateway
+        .memory
+        .upstream
+        .script(Script::whole(200, openai_reply("hi")));
+    let request = gateway.request("/v1/chat/completions", chat("hi").to_string());
+    assert!(gateway.send(request).now_or_never().is_none());
+    assert_one_outcome(&gateway, "client_gone").await;
+    assert!(gateway.memory.upstream.urls().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn cost_is_exact_when_the_provider_counted_and_a_guess_when_it_could_not() {
+    let priced =
+        || settings("[[provider]]\nname = \"openai\"\nkind = \"openai\"\napi_key = { env = \"X\" }\n");
+    let mut body = streamed("hi");
+    body["model"] = json!("openai:gpt-5-mini");
+    let as_mini = |frames: Vec<String>| {
+        frames
+            .into_iter()
+            .map(|frame| frame.replace("gpt-test-2026", "gpt-5-mini"))
+    };
+
+    let gateway = Gateway::with(priced()).await;
+    gateway
+        .memory
+        .upstream
+        .script(Script::stream(as_mini(openai_stream(&["hello"]))));
+    gateway.post("/v1/chat/completions", &body).await;
+    let cost = gateway.log().await[1].cost.clone().expect("a cost");
+    // 10 tokens at $0.25 and 5 at $2.00 per million.
+    assert_eq!((cost.nano_usd, cost.quality), (2_500 + 10_000, Quality::Exact));
+
+    let gateway = Gateway::with(priced()).await;
+    let cut: Vec<String> = as_mini(openai_stream(&["hello", "hello"])).take(3).collect();
+    gateway.memory.upstream.script(Script::stream(cut));
+    gateway.post("/v1/chat/completions", &body).await;
+    let outcome = gateway.log().await.remove(1);
+    assert_eq!(outcome.tokens, None, "nobody counted");
+    let cost = outcome.cost.expect("a cost");
+    assert_eq!(cost.quality, Quality::Estimated);
+    assert!(
+        cost.nano_usd > 3 * 2_000,
+        "ten letters are three tokens: {}",
+        cost.nano_usd
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn error_event_ends_the_stream_although_the_provider_keeps_it_open() {
+    let gateway = Gateway::with(openai("")).await;
+    let frames = openai_stream(&["one "]);
+    let error = "data: {\"error\":{\"type\":\"server_error\",\"message\":\"no\"}}\n\n";
+    let together = format!("{}{}{error}", frames[0], frames[1]);
+    gateway
+        .memory
+        .upstream
+        .script(Script::stream([together]).then(Piece::Hang));
+    let began = tokio::time::Instant::now();
+    let answer = gateway.post("/v1/chat/completions", &streamed("hi")).await;
+    assert!(
+        answer.body.contains("one ") && answer.body.contains("error"),
+        "{}",
+        answer.body
+    );
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "nobody waits for what cannot come"
+    );
 }

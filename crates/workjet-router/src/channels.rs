@@ -11,7 +11,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{ApiError, Data, Frame, Inbound};
+use crate::{Data, Frame, Inbound};
 
 /// One text within a streamed reply.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -255,35 +255,6 @@ impl Inbound {
             }
         }
     }
-
-    /// The body of an error reply.
-    pub fn error_body(self, error: &ApiError) -> Value {
-        match self {
-            Self::OpenAiChat => json!({"error": {
-                "message": error.message,
-                "type": openai_error_type(error.status),
-                "param": error.param,
-                "code": error.code,
-            }}),
-            Self::AnthropicMessages => json!({
-                "type": "error",
-                "error": {
-                    "type": anthropic_error_type(error.status),
-                    "message": error.message,
-                    "code": error.code,
-                },
-            }),
-        }
-    }
-
-    /// An error inside a stream. No terminator follows, so that SDKs do not take the reply for complete.
-    pub fn error_frame(self, error: &ApiError) -> Frame {
-        let body = self.error_body(error);
-        match self {
-            Self::OpenAiChat => Frame::json(body),
-            Self::AnthropicMessages => Frame::named("error", body),
-        }
-    }
 }
 
 fn openai_deltas(frame: &mut Value) -> Vec<(Channel, &mut String)> {
@@ -354,28 +325,4 @@ fn anthropic_deltas(frame: &mut Value) -> Vec<(Channel, &mut String)> {
         }
     }
     slots
-}
-
-const fn openai_error_type(status: u16) -> &'static str {
-    match status {
-        401 => "authentication_error",
-        403 => "permission_error",
-        429 => "rate_limit_error",
-        400..=499 => "invalid_request_error",
-        _ => "server_error",
-    }
-}
-
-const fn anthropic_error_type(status: u16) -> &'static str {
-    match status {
-        401 => "authentication_error",
-        403 => "permission_error",
-        404 => "not_found_error",
-        413 => "request_too_large",
-        429 => "rate_limit_error",
-        400..=499 => "invalid_request_error",
-        503 | 529 => "overloaded_error",
-        504 => "timeout_error",
-        _ => "api_error",
-    }
 }

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::Outbound;
+use crate::{ApiError, Outbound};
 
 /// What kind of fault a [`RequestError`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -293,33 +293,6 @@ impl From<&ReplyError> for ApiError {
         match error {
             ReplyError::Provider(error) => error.to_api_error(),
             ReplyError::Garbage => Self::provider_failed(error.to_string()),
-        }
-    }
-}
-
-/// An error as a client is told it, in whichever dialect it speaks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiError {
-    /// The HTTP status.
-    pub status: u16,
-    /// A code that programs can match on, such as `rate_limited`.
-    pub code: &'static str,
-    /// What happened and what to do, for people. Never holds a value from the request or the provider.
-    pub message: String,
-    /// How long to wait before the next try: the `Retry-After` header.
-    pub retry_after: Option<Duration>,
-    /// The field that is at fault, as a path of dialect keys.
-    pub param: Option<String>,
-}
-
-impl ApiError {
-    fn provider_failed(message: String) -> Self {
-        Self {
-            status: 502,
-            code: "provider_error",
-            message,
-            retry_after: None,
-            param: None,
         }
     }
 }

@@ -74,6 +74,7 @@
 //!
 //! `bundled-prices` (default): the price table inside the binary. Without it, prices come from `Prices::from_json`.
 
+mod api_error;
 mod channels;
 mod chat;
 pub mod demo;
@@ -89,12 +90,11 @@ mod stream;
 mod tier;
 mod wire;
 
+pub use api_error::ApiError;
 pub use channels::{Channel, ChannelKind, Closes};
 pub use chat::Usage;
 pub use dialect::{Inbound, Outbound, auth_header};
-pub use error::{
-    ApiError, ErrorClass, ProviderError, ReplyError, RequestError, RequestErrorKind, StreamError,
-};
+pub use error::{ErrorClass, ProviderError, ReplyError, RequestError, RequestErrorKind, StreamError};
 pub use plan::{AttemptEnd, BreakerPolicy, Breakers, GiveUp, Plan, RetryPolicy, Step, retry_after};
 pub use price::{Cost, CostQuality, InvalidPrices, Prices};
 pub use reply::{ReplyTranslator, Translated};

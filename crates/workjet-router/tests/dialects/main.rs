@@ -6,6 +6,7 @@ mod channels;
 mod demo;
 mod fixtures;
 mod known_errors;
+mod mangled;
 mod refusals;
 mod replies;
 mod requests;

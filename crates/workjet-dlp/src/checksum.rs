@@ -14,7 +14,7 @@ pub(crate) fn luhn(digits: &[u8]) -> bool {
             }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// The CRC-32 of ISO 3309 and zip files: reflected polynomial `0xEDB88320`.

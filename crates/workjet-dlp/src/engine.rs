@@ -53,7 +53,6 @@ pub struct Redacted<'t> {
 
 impl Engine {
     /// Starts with no detectors at all.
-    #[must_use]
     pub fn builder() -> EngineBuilder {
         EngineBuilder {
             preset: None,

@@ -51,31 +51,11 @@ impl Classes {
 
 /// Whether the value stands for one: `your-key-here`, `xxxxxxxx`, `${TOKEN}`, `[REDACTED:…]`.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
+    #[rustfmt::skip]
     const WORDS: &[&str] = &[
-        "example",
-        "changeme",
-        "change-me",
-        "change_me",
-        "placeholder",
-        "redacted",
-        "your",
-        "insert",
-        "dummy",
-        "replace",
-        "xxxx",
-        "****",
-        "....",
-        "----",
-        "____",
-        "todo",
-        "fixme",
-        "${",
-        "{{",
-        "$(",
-        "<",
-        "%s",
-        "...",
-        "0000000",
+        "example", "changeme", "change-me", "change_me", "placeholder", "redacted", "your", "insert",
+        "dummy", "replace", "xxxx", "****", "....", "----", "____", "todo", "fixme", "${", "{{", "$(", "<",
+        "%s", "...", "0000000",
     ];
     let lower = value.to_ascii_lowercase();
     let contains = |word: &str| lower.windows(word.len()).any(|window| window == word.as_bytes());

@@ -220,7 +220,7 @@ impl<'e> Visit<'e> {
 
             (Shape::Constant(listed), Value::String(text)) if listed.contains(&text.as_str()) => {}
             (Shape::Url, Value::String(text)) if is_data_url(text) => {
-                self.unscannable(UnscannableReason::Opaque)
+                self.unscannable(UnscannableReason::Opaque);
             }
             (Shape::Constant(_) | Shape::Name | Shape::Url, Value::String(text)) => self.name(text),
             (Shape::Signed, Value::String(text)) => self.signed(text),

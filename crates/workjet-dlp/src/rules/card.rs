@@ -49,7 +49,7 @@ pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
                     Some(byte @ (b' ' | b'-'))
                         if after_digit && grows && *separator.get_or_insert(byte) == byte =>
                     {
-                        end += 1
+                        end += 1;
                     }
                     _ => break,
                 }
@@ -137,21 +137,10 @@ fn issued(digits: &[u8], said: bool) -> bool {
         .any(|issuer| issuer.issues(digits) && (said || !issuer.needs_word))
 }
 
+#[rustfmt::skip]
 const CARD_WORDS: &[&str] = &[
-    " card ",
-    " cards ",
-    " cardnumber ",
-    " creditcard ",
-    " credit ",
-    " debit ",
-    " visa ",
-    " mastercard ",
-    " maestro ",
-    " amex ",
-    " pan ",
-    " cc ",
-    " ccn ",
-    " ccnum ",
+    " card ", " cards ", " cardnumber ", " creditcard ", " credit ", " debit ", " visa ", " mastercard ",
+    " maestro ", " amex ", " pan ", " cc ", " ccn ", " ccnum ",
 ];
 
 /// Prefixes `low` to `high`, read as that many leading digits, and the lengths issued.

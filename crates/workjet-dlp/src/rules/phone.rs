@@ -316,37 +316,16 @@ fn is_announced(behind: &[u8]) -> bool {
         || words.end_with(&[" registered "])
 }
 
+#[rustfmt::skip]
 const PHONE_WORDS: &[&str] = &[
-    " phone ",
-    " phones ",
-    " telephone ",
-    " tel ",
-    " telefon ",
-    " mobile ",
-    " cell ",
-    " cellphone ",
-    " fax ",
-    " desk ",
-    " whatsapp ",
-    " sms ",
-    " handy ",
-    " phonenumber ",
-    " mob ",
-    " call ",
-    " dial ",
-    " hotline ",
-    " voicemail ",
+    " phone ", " phones ", " telephone ", " tel ", " telefon ", " mobile ", " cell ", " cellphone ",
+    " fax ", " desk ", " whatsapp ", " sms ", " handy ", " phonenumber ", " mob ", " call ", " dial ",
+    " hotline ", " voicemail ",
 ];
 
+#[rustfmt::skip]
 const CALLING_WORDS: &[&str] = &[
-    " call ",
-    " answering ",
-    " reach ",
-    " text ",
-    " message ",
-    " messages ",
-    " contact ",
-    " ring ",
+    " call ", " answering ", " reach ", " text ", " message ", " messages ", " contact ", " ring ",
     " calls ",
 ];
 

@@ -95,11 +95,13 @@ impl Format {
     }
 }
 
+/// Least and most bytes, and their alphabet.
+type Part = (usize, usize, fn(u8) -> bool);
+
 /// `wj_<environment>_<id>_<43 characters of base62>_<checksum>`: the checksum is the CRC-32 of everything before its
 /// underscore.
 fn workjet(window: &Window<'_>, at: usize) -> Verdict {
-    let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let parts: [(usize, usize, fn(u8) -> bool); 5] = [
+    const PARTS: [Part; 5] = [
         (2, 2, lower),
         (1, 16, lower),
         (8, 16, lower),
@@ -108,7 +110,7 @@ fn workjet(window: &Window<'_>, at: usize) -> Verdict {
     ];
     let mut here = at;
     let mut sum_at = at;
-    for (index, (least, most, alphabet)) in parts.into_iter().enumerate() {
+    for (index, (least, most, alphabet)) in PARTS.into_iter().enumerate() {
         if index > 0 {
             match window.byte(here) {
                 Some(b'_') => here += 1,
@@ -141,6 +143,10 @@ fn workjet(window: &Window<'_>, at: usize) -> Verdict {
 }
 
 const WORKJET_LONGEST: usize = 2 + 1 + 16 + 1 + 16 + 1 + 43 + 1 + 6;
+
+fn lower(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit()
+}
 
 fn base62(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()

@@ -20,9 +20,10 @@ pub const MAX_ENTRY_BYTES: usize = 65_535;
 pub const MAX_FINDINGS: usize = 64;
 
 // Bounds for what comes from outside (a client names the model, a provider its errors), so that no entry exceeds
-// MAX_ENTRY_BYTES: without findings the sum of all of these, escaped, is below 60,000 bytes.
-const MAX_TEXT_BYTES: usize = 256;
-const MAX_PATH_BYTES: usize = 384;
+// MAX_ENTRY_BYTES: without findings, everything at its bound and each byte escaped makes less than 50,000.
+const MAX_TEXT_BYTES: usize = 200;
+const MAX_WORD_BYTES: usize = 64;
+const MAX_PATH_BYTES: usize = 256;
 const MAX_LIST: usize = 16;
 
 /// One thing that happened.
@@ -471,14 +472,10 @@ impl Entry {
     fn bounded(&self) -> Self {
         let mut entry = self.clone();
         cut(&mut entry.id, MAX_TEXT_BYTES);
-        for text in [
-            &mut entry.dialect,
-            &mut entry.tier,
-            &mut entry.code,
-            &mut entry.subject,
-        ] {
-            cut_option(text, MAX_TEXT_BYTES);
-        }
+        cut_option(&mut entry.dialect, MAX_WORD_BYTES);
+        cut_option(&mut entry.tier, MAX_TEXT_BYTES);
+        cut_option(&mut entry.code, MAX_WORD_BYTES);
+        cut_option(&mut entry.subject, MAX_TEXT_BYTES);
         if let Some(model) = &mut entry.model {
             cut(&mut model.asked, MAX_TEXT_BYTES);
             cut_option(&mut model.provider, MAX_TEXT_BYTES);
@@ -492,22 +489,22 @@ impl Entry {
         entry.attempts.truncate(MAX_LIST);
         for attempt in &mut entry.attempts {
             cut(&mut attempt.target, MAX_TEXT_BYTES);
-            cut_option(&mut attempt.error, MAX_TEXT_BYTES);
+            cut_option(&mut attempt.error, MAX_WORD_BYTES);
         }
         if let Some(cost) = &mut entry.cost {
             cut(&mut cost.prices, MAX_TEXT_BYTES);
         }
         for finding in &mut entry.findings {
-            cut(&mut finding.detector, MAX_TEXT_BYTES);
-            cut_option(&mut finding.subtype, MAX_TEXT_BYTES);
-            cut(&mut finding.action, MAX_TEXT_BYTES);
+            cut(&mut finding.detector, MAX_WORD_BYTES);
+            cut_option(&mut finding.subtype, MAX_WORD_BYTES);
+            cut(&mut finding.action, MAX_WORD_BYTES);
             cut_option(&mut finding.path, MAX_PATH_BYTES);
         }
         entry.unscannable.truncate(MAX_LIST);
         for part in &mut entry.unscannable {
             cut(&mut part.path, MAX_PATH_BYTES);
-            cut(&mut part.reason, MAX_TEXT_BYTES);
-            cut_option(&mut part.action, MAX_TEXT_BYTES);
+            cut(&mut part.reason, MAX_WORD_BYTES);
+            cut_option(&mut part.action, MAX_WORD_BYTES);
         }
         if let Some(commitments) = &mut entry.commitments {
             cut_option(&mut commitments.request, MAX_TEXT_BYTES);
@@ -517,7 +514,7 @@ impl Entry {
             .into_iter()
             .take(MAX_LIST)
             .map(|(mut name, mut value)| {
-                cut(&mut name, MAX_TEXT_BYTES);
+                cut(&mut name, MAX_WORD_BYTES);
                 cut(&mut value, MAX_TEXT_BYTES);
                 (name, value)
             })

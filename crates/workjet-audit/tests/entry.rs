@@ -94,6 +94,60 @@ fn every_kind_is_read_back_and_unknown_ones_are_refused() {
         .expect("a field that a later version added");
 }
 
+#[test]
+fn largest_entry_there_can_be_fits() {
+    // A quotation mark takes two bytes in JSON, and no character takes more for its size.
+    let text = || "\"".repeat(1_000);
+    let mut entry = entry(Kind::AiOutcome)
+        .dialect(text())
+        .tier(text())
+        .model_asked(text())
+        .model_answered(text(), Some(text()))
+        .targets((0..100).map(|_| text()))
+        .cost(u64::MAX, text(), Quality::Estimated)
+        .latency_ms(u64::MAX)
+        .status(u16::MAX)
+        .code(text())
+        .subject(text())
+        .unscannable((0..100).map(|_| Unscannable {
+            path: text(),
+            reason: text(),
+            action: Some(text()),
+        }))
+        .commit_request(text())
+        .commit_response(text());
+    entry.id = text();
+    entry.tenant = "t".repeat(64).parse().expect("an id");
+    entry.request = Some("r".repeat(64).parse().expect("an id"));
+    entry.findings_more = u64::MAX;
+    entry.tokens = Some(Tokens {
+        input: Some(u64::MAX),
+        cache_read: Some(u64::MAX),
+        cache_write_5m: Some(u64::MAX),
+        cache_write_1h: Some(u64::MAX),
+        output: Some(u64::MAX),
+        reasoning: Some(u64::MAX),
+    });
+    let attempt = || Attempt {
+        target: text(),
+        status: Some(u16::MAX),
+        error: Some(text()),
+        latency_ms: u64::MAX,
+    };
+    entry.attempts = (0..100).map(|_| attempt()).collect();
+    entry.detail = (0..100).map(|n| (format!("{n}{}", text()), text())).collect();
+    let bare = entry.to_canonical_json().len();
+    assert!(bare < 50_000, "{bare} bytes leave no room for findings");
+    // Alike findings are one, so these differ in what is not cut away.
+    let finding = |n: usize| Finding {
+        detector: format!("{n}{}", text()),
+        ..finding(&text())
+    };
+    let json = entry.findings((0..100).map(finding)).to_canonical_json();
+    assert!(json.len() <= MAX_ENTRY_BYTES, "{} bytes", json.len());
+    assert!(Entry::from_json(&json).expect("an entry").findings.len() > 10);
+}
+
 fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![
         ".{0,40}",

@@ -196,14 +196,24 @@ impl Stream {
     }
 
     fn remember(&mut self, chunk: &Value) {
-        if self.envelope.is_empty()
-            && let Some(fields) = chunk.as_object()
-        {
-            let own = |key: &str| matches!(key, "choices" | "usage" | "obfuscation" | "error");
-            let repeated = fields.iter().filter(|(key, _)| !own(key));
-            self.envelope = repeated
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect();
+        const REPEATED: [&str; 7] = [
+            "id",
+            "object",
+            "created",
+            "model",
+            "system_fingerprint",
+            "service_tier",
+            "provider",
+        ];
+        // A first chunk without choices, as Azure's filters send it, has no name yet.
+        let has_choices = chunk["choices"]
+            .as_array()
+            .is_some_and(|choices| !choices.is_empty());
+        if self.envelope.is_empty() && has_choices {
+            let fields = REPEATED
+                .iter()
+                .filter_map(|key| Some(((*key).to_owned(), chunk.get(key)?.clone())));
+            self.envelope = fields.collect();
         }
     }
 

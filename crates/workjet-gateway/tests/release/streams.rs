@@ -110,6 +110,31 @@ fn held_tail_leaves_before_the_finish_reason() {
 }
 
 #[test]
+fn results_of_content_filters_pass_and_stay_where_they_were() {
+    let filters = json!({ "hate": { "filtered": false, "severity": "safe" } });
+    let frames = vec![
+        Frame::json(
+            json!({ "id": "", "model": "", "object": "", "choices": [], "prompt_filter_results": [filters] }),
+        ),
+        Frame::json(
+            json!({ "id": "1", "object": "chat.completion.chunk", "model": "m", "choices": [
+            { "index": 0, "delta": { "content": "4111" }, "finish_reason": null, "content_filter_results": filters },
+        ] }),
+        ),
+        finish(0, "stop"),
+    ];
+    let received = openai(&redact(), frames);
+    let events = received.events();
+    assert_eq!(events.len(), 4);
+    assert_eq!(events[1]["choices"][0]["content_filter_results"], filters);
+    assert_eq!(
+        (&events[2]["id"], &events[2]["prompt_filter_results"]),
+        (&json!("1"), &Value::Null)
+    );
+    assert_eq!(received.openai()["0.content"], "4111");
+}
+
+#[test]
 fn text_beside_the_finish_reason_is_scanned_and_complete() {
     let last = Frame::json(json!({
         "id": "1", "object": "chat.completion.chunk",

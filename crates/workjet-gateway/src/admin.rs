@@ -83,13 +83,25 @@ impl Admin {
     ///
     /// # Errors
     /// If a store does not answer.
-    pub async fn bootstrap(&self, operator: &Operator, now: Timestamp) -> Result<Option<FirstStart>, AdminError> {
+    pub async fn bootstrap(
+        &self,
+        operator: &Operator,
+        now: Timestamp,
+    ) -> Result<Option<FirstStart>, AdminError> {
         let tenant: TenantId = DEFAULT_TENANT.parse().expect("`default` is a valid tenant id");
-        if !self.operators.tenants().await?.iter().any(|known| known.id == tenant) {
+        if !self
+            .operators
+            .tenants()
+            .await?
+            .iter()
+            .any(|known| known.id == tenant)
+        {
             self.create_tenant(operator, &tenant, "Default", now).await?;
         }
         let scope = operator.scope(&tenant);
-        let login: LoginName = FIRST_OWNER.parse().expect("the first owner's name is a login name");
+        let login: LoginName = FIRST_OWNER
+            .parse()
+            .expect("the first owner's name is a login name");
         let users = self.users.list(&scope).await?;
         if !self.keys.list(&scope).await?.is_empty() || users.iter().any(|user| user.login != login) {
             return Ok(None);
@@ -101,10 +113,19 @@ impl Admin {
                 self.set_password(&scope, &user.id, password.clone(), now).await?;
                 user
             }
-            None => self.create_user(&scope, login, Role::Owner, Some(password.clone()), now).await?.user,
+            None => {
+                self.create_user(&scope, login, Role::Owner, Some(password.clone()), now)
+                    .await?
+                    .user
+            }
         };
         let key = self.create_key(&scope, &user.id, "first key", None, now).await?;
-        Ok(Some(FirstStart { tenant, user, password, key }))
+        Ok(Some(FirstStart {
+            tenant,
+            user,
+            password,
+            key,
+        }))
     }
 
     /// Every tenant, by id.
@@ -149,9 +170,17 @@ impl Admin {
     ) -> Result<(), AdminError> {
         let scope = operator.scope(id);
         let state = if disabled { "disabled" } else { "enabled" };
-        let record = self.record(&scope, Kind::AdminTenantChanged, id.as_str(), now, [("state", state)]);
+        let record = self.record(
+            &scope,
+            Kind::AdminTenantChanged,
+            id.as_str(),
+            now,
+            [("state", state)],
+        );
         let found = self.operators.set_tenant_disabled(id, disabled, &record).await?;
-        found.then_some(()).ok_or_else(|| AdminError::not_found(format!("there is no tenant {id}")))
+        found
+            .then_some(())
+            .ok_or_else(|| AdminError::not_found(format!("there is no tenant {id}")))
     }
 
     /// The scope's users, by id.
@@ -170,9 +199,14 @@ impl Admin {
     pub async fn find_user(&self, scope: &Scope, id_or_login: &str) -> Result<User, AdminError> {
         let wanted = id_or_login.trim().to_lowercase();
         let mut users = self.users(scope).await?.into_iter();
-        users.find(|user| user.id.as_str() == wanted || user.login.as_str() == wanted).ok_or_else(|| {
-            AdminError::not_found(format!("tenant {} has no such user: give a user's id or login name", scope.tenant()))
-        })
+        users
+            .find(|user| user.id.as_str() == wanted || user.login.as_str() == wanted)
+            .ok_or_else(|| {
+                AdminError::not_found(format!(
+                    "tenant {} has no such user: give a user's id or login name",
+                    scope.tenant()
+                ))
+            })
     }
 
     /// Makes a user; without a `password`, one is made up and returned.
@@ -193,20 +227,36 @@ impl Admin {
         let password = password.or_else(|| made_up.clone()).expect("given or made up");
         let hash = self.passwords.hash(password).await?;
         let user = User {
-            id: format!("u-{}", self.id()).parse().expect("a prefix and an id make an id"),
+            id: format!("u-{}", self.id())
+                .parse()
+                .expect("a prefix and an id make an id"),
             tenant: scope.tenant().clone(),
             login,
             role,
             disabled: false,
             created: now,
         };
-        let record = self.record(scope, Kind::AdminUserCreated, user.id.as_str(), now, [("role", role.as_str())]);
-        self.users.create(scope, &user, Some(&hash), &record).await.map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => taken(error, "this login name is taken".into()),
-            ErrorKind::NotFound => AdminError::not_found(format!("there is no tenant {}", scope.tenant())),
-            _ => error.into(),
-        })?;
-        Ok(NewUser { user, password: made_up })
+        let record = self.record(
+            scope,
+            Kind::AdminUserCreated,
+            user.id.as_str(),
+            now,
+            [("role", role.as_str())],
+        );
+        self.users
+            .create(scope, &user, Some(&hash), &record)
+            .await
+            .map_err(|error| match error.kind() {
+                ErrorKind::AlreadyExists => taken(error, "this login name is taken".into()),
+                ErrorKind::NotFound => {
+                    AdminError::not_found(format!("there is no tenant {}", scope.tenant()))
+                }
+                _ => error.into(),
+            })?;
+        Ok(NewUser {
+            user,
+            password: made_up,
+        })
     }
 
     /// Gives a user another role, and ends their sessions.
@@ -222,8 +272,18 @@ impl Admin {
     ) -> Result<(), AdminError> {
         self.may_change(scope, user).await?;
         may_grant(scope, role)?;
-        let record = self.record(scope, Kind::AdminUserChanged, user.as_str(), now, [("role", role.as_str())]);
-        self.users.set_role(scope, user, role, now, &record).await?.then_some(()).ok_or_else(|| no_user(scope))
+        let record = self.record(
+            scope,
+            Kind::AdminUserChanged,
+            user.as_str(),
+            now,
+            [("role", role.as_str())],
+        );
+        self.users
+            .set_role(scope, user, role, now, &record)
+            .await?
+            .then_some(())
+            .ok_or_else(|| no_user(scope))
     }
 
     /// Refuses, or takes again, all credentials of a user, and ends their sessions.
@@ -239,8 +299,17 @@ impl Admin {
     ) -> Result<(), AdminError> {
         self.may_change(scope, user).await?;
         let state = if disabled { "disabled" } else { "enabled" };
-        let record = self.record(scope, Kind::AdminUserChanged, user.as_str(), now, [("state", state)]);
-        let found = self.users.set_disabled(scope, user, disabled, now, &record).await?;
+        let record = self.record(
+            scope,
+            Kind::AdminUserChanged,
+            user.as_str(),
+            now,
+            [("state", state)],
+        );
+        let found = self
+            .users
+            .set_disabled(scope, user, disabled, now, &record)
+            .await?;
         found.then_some(()).ok_or_else(|| no_user(scope))
     }
 
@@ -310,8 +379,12 @@ impl Admin {
         let stored = self.stored_key(scope, old).await?;
         self.may_change(scope, &stored.user).await?;
         // A key that had an end keeps the time it was given.
-        let expires = stored.expires.map(|end| now.saturating_add(end.duration_since(stored.created)));
-        let expires = expires.transpose().map_err(|_| AdminError::invalid("the key's lifetime is too long"))?;
+        let expires = stored
+            .expires
+            .map(|end| now.saturating_add(end.duration_since(stored.created)));
+        let expires = expires
+            .transpose()
+            .map_err(|_| AdminError::invalid("the key's lifetime is too long"))?;
         let (key, new) = self.new_key(&stored.user, stored.name, expires, now);
         let old_expires = SignedDuration::try_from(grace)
             .ok()
@@ -321,7 +394,9 @@ impl Admin {
         let record = self.record(scope, Kind::AdminKeyRotated, old.as_str(), now, detail);
         let rotated = self.keys.rotate(scope, old, old_expires, &new, &record).await?;
         rotated.then_some(key).ok_or_else(|| {
-            AdminError::not_found(format!("the key {old} is revoked or expired: create a new one instead"))
+            AdminError::not_found(format!(
+                "the key {old} is revoked or expired: create a new one instead"
+            ))
         })
     }
 
@@ -335,7 +410,9 @@ impl Admin {
         let detail = [("user", stored.user.as_str())];
         let record = self.record(scope, Kind::AdminKeyRevoked, key.as_str(), now, detail);
         let revoked = self.keys.revoke(scope, key, now, &record).await?;
-        revoked.then_some(()).ok_or_else(|| AdminError::not_found(format!("the key {key} was revoked before")))
+        revoked
+            .then_some(())
+            .ok_or_else(|| AdminError::not_found(format!("the key {key} was revoked before")))
     }
 
     /// The record of an export of the scope's log.
@@ -352,7 +429,11 @@ impl Admin {
     /// Whether the scope may change `user`: what concerns an owner is for owners.
     async fn may_change(&self, scope: &Scope, user: &UserId) -> Result<(), AdminError> {
         may_administer(scope)?;
-        let user = self.users.user(scope, user).await?.ok_or_else(|| no_user(scope))?;
+        let user = self
+            .users
+            .user(scope, user)
+            .await?
+            .ok_or_else(|| no_user(scope))?;
         may_grant(scope, user.role)
     }
 
@@ -364,7 +445,14 @@ impl Admin {
         now: Timestamp,
     ) -> (ApiKey, NewKey) {
         let key = ApiKey::generate(KEY_ENVIRONMENT, &self.id(), self.random());
-        let new = NewKey { id: key.id().clone(), user: user.clone(), name, hash: key.hash(), created: now, expires };
+        let new = NewKey {
+            id: key.id().clone(),
+            user: user.clone(),
+            name,
+            hash: key.hash(),
+            created: now,
+            expires,
+        };
         (key, new)
     }
 
@@ -377,9 +465,17 @@ impl Admin {
         detail: [(&str, &str); N],
     ) -> OutboxRecord {
         let id = self.id();
-        let mut entry = Entry::new(id.as_str(), now, scope.tenant().clone(), scope.actor().clone(), kind);
+        let mut entry = Entry::new(
+            id.as_str(),
+            now,
+            scope.tenant().clone(),
+            scope.actor().clone(),
+            kind,
+        );
         entry.subject = Some(subject.to_owned());
-        entry.detail = detail.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        entry.detail = detail
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
         entry.to_outbox()
     }
 
@@ -395,7 +491,11 @@ impl Admin {
 }
 
 fn may_administer(scope: &Scope) -> Result<(), AdminError> {
-    if scope.role().may_administer() { Ok(()) } else { Err(AdminError::forbidden("this takes an admin or owner")) }
+    if scope.role().may_administer() {
+        Ok(())
+    } else {
+        Err(AdminError::forbidden("this takes an admin or owner"))
+    }
 }
 
 fn may_grant(scope: &Scope, role: Role) -> Result<(), AdminError> {
@@ -419,7 +519,10 @@ fn checked_name(name: &str) -> Result<String, AdminError> {
 
 fn taken(error: StoreError, message: String) -> AdminError {
     match error.kind() {
-        ErrorKind::AlreadyExists => AdminError { kind: AdminErrorKind::AlreadyExists, message },
+        ErrorKind::AlreadyExists => AdminError {
+            kind: AdminErrorKind::AlreadyExists,
+            message,
+        },
         _ => error.into(),
     }
 }
@@ -459,20 +562,35 @@ impl AdminError {
     }
 
     fn forbidden(message: &str) -> Self {
-        Self { kind: AdminErrorKind::Forbidden, message: message.into() }
+        Self {
+            kind: AdminErrorKind::Forbidden,
+            message: message.into(),
+        }
     }
 
     fn invalid(message: &str) -> Self {
-        Self { kind: AdminErrorKind::Invalid, message: message.into() }
+        Self {
+            kind: AdminErrorKind::Invalid,
+            message: message.into(),
+        }
     }
 
     fn not_found(message: String) -> Self {
-        Self { kind: AdminErrorKind::NotFound, message }
+        Self {
+            kind: AdminErrorKind::NotFound,
+            message,
+        }
     }
 }
 
 impl From<StoreError> for AdminError {
     fn from(error: StoreError) -> Self {
-        Self { kind: AdminErrorKind::Store(error.kind()), message: error.to_string() }
+        Self {
+            kind: AdminErrorKind::Store(error.kind()),
+            message: error.to_string(),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

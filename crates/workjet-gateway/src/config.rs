@@ -22,9 +22,9 @@ use workjet_tenant::Quota;
 
 pub use self::dlp::{Dlp, Unscannable};
 pub use self::error::ConfigError;
+use self::error::Source;
 pub use self::listen::{Listen, Tls};
 pub use self::provider::{Provider, ProviderKind, SecretSource, Tier};
-use self::error::Source;
 
 /// Everything that the file says, checked, with the defaults filled in.
 #[derive(Debug, Clone)]
@@ -98,12 +98,19 @@ impl Config {
         let raw: raw::File = toml::from_str(text).map_err(|error| source.syntax(&error))?;
 
         let listen = match &raw.listen {
-            Some(listen) => listen.get_ref().parse().map_err(|reason| source.at(listen.span(), reason))?,
+            Some(listen) => listen
+                .get_ref()
+                .parse()
+                .map_err(|reason| source.at(listen.span(), reason))?,
             None => Listen::default(),
         };
         let tls = listen::tls(&source, raw.tls.as_ref())?;
         if let Err(reason) = listen::check(&listen, &tls) {
-            let span = raw.tls.as_ref().map(toml::Spanned::span).or(raw.listen.as_ref().map(toml::Spanned::span));
+            let span = raw
+                .tls
+                .as_ref()
+                .map(toml::Spanned::span)
+                .or(raw.listen.as_ref().map(toml::Spanned::span));
             return Err(source.at(span.unwrap_or(0..0), reason));
         }
         let providers = provider::providers(&source, &raw.provider)?;
@@ -117,7 +124,9 @@ impl Config {
                 Some(size) => units::size(size.get_ref()).map_err(|reason| source.at(size.span(), reason))?,
                 None => 32 << 20,
             },
-            max_connections: raw.max_connections.map_or(4096, |n| usize::try_from(n.get()).unwrap_or(usize::MAX)),
+            max_connections: raw
+                .max_connections
+                .map_or(4096, |n| usize::try_from(n.get()).unwrap_or(usize::MAX)),
             tls,
             providers,
             tiers,
@@ -166,11 +175,17 @@ fn aliases(
             return Err(source.at(name.span(), format!("the alias {alias:?} has the name of a tier")));
         }
         if provider::target(alias, providers).is_ok() {
-            return Err(source.at(name.span(), format!("the alias {alias:?} would hide a provider's model")));
+            return Err(source.at(
+                name.span(),
+                format!("the alias {alias:?} would hide a provider's model"),
+            ));
         }
         if !tier_names.contains(to.as_str()) {
             provider::target(to, providers).map_err(|reason| {
-                source.at(target.span(), format!("{to:?} is neither a tier nor a target: {reason}"))
+                source.at(
+                    target.span(),
+                    format!("{to:?} is neither a tier nor a target: {reason}"),
+                )
             })?;
         }
         aliases.insert(alias.clone(), to.clone());

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use workjet_audit::Kind;
-use workjet_auth::{ExposeSecret, KeyProvider, SealEntropy, SealError, SecretStore, SecretString, open, seal};
+use workjet_auth::{
+    ExposeSecret, KeyProvider, SealEntropy, SealError, SecretStore, SecretString, open, seal,
+};
 use workjet_tenant::Scope;
 
 use super::{Admin, AdminError, AdminErrorKind};
@@ -34,16 +36,26 @@ impl Admin {
         let Some(given) = given else {
             return match stored {
                 Some(stored) => stored.map_err(|error| does_not_open(provider, &error)),
-                None => Err(AdminError::not_found(format!("the provider {provider:?} has no API key"))),
+                None => Err(AdminError::not_found(format!(
+                    "the provider {provider:?} has no API key"
+                ))),
             };
         };
         // One that does not open, after a key file was lost for instance, is replaced.
-        if !stored.is_some_and(|stored| stored.is_ok_and(|stored| stored.expose_secret() == given.expose_secret())) {
+        if !stored
+            .is_some_and(|stored| stored.is_ok_and(|stored| stored.expose_secret() == given.expose_secret()))
+        {
             let entropy = SealEntropy::new(self.random());
             let sealed = seal(keys, scope, &name, provider, &given, now, entropy)
                 .await
                 .map_err(|error| does_not_open(provider, &error))?;
-            let record = self.record(scope, Kind::AdminSecretSealed, &name, now, [("provider", provider)]);
+            let record = self.record(
+                scope,
+                Kind::AdminSecretSealed,
+                &name,
+                now,
+                [("provider", provider)],
+            );
             secrets.put(scope, &sealed, &record).await?;
         }
         Ok(given)
@@ -51,5 +63,8 @@ impl Admin {
 }
 
 fn does_not_open(provider: &str, error: &SealError) -> AdminError {
-    AdminError { kind: AdminErrorKind::Invalid, message: format!("the API key of the provider {provider:?}: {error}") }
+    AdminError {
+        kind: AdminErrorKind::Invalid,
+        message: format!("the API key of the provider {provider:?}: {error}"),
+    }
 }

@@ -41,11 +41,15 @@ impl Dlp {
     pub fn from_toml(text: &str, file: &str) -> Result<Self, ConfigError> {
         let source = Source { text, file };
         let table: toml::Table = toml::from_str(text).map_err(|error| source.syntax(&error))?;
-        let bare = ["request", "response", "custom", "unscannable"].iter().any(|key| table.contains_key(*key));
+        let bare = ["request", "response", "custom", "unscannable"]
+            .iter()
+            .any(|key| table.contains_key(*key));
         let raw = if bare {
             Some(toml::from_str::<raw::Dlp>(text).map_err(|error| source.syntax(&error))?)
         } else {
-            toml::from_str::<raw::File>(text).map_err(|error| source.syntax(&error))?.dlp
+            toml::from_str::<raw::File>(text)
+                .map_err(|error| source.syntax(&error))?
+                .dlp
         };
         dlp(&source, raw)
     }
@@ -103,11 +107,18 @@ pub(super) fn dlp(source: &Source<'_>, raw: Option<raw::Dlp>) -> Result<Dlp, Con
         })?,
         request,
         response,
-        unscannable: match raw.unscannable.as_ref().map(|said| (said.get_ref().as_str(), said.span())) {
+        unscannable: match raw
+            .unscannable
+            .as_ref()
+            .map(|said| (said.get_ref().as_str(), said.span()))
+        {
             None | Some(("block", _)) => Unscannable::Block,
             Some(("allow", _)) => Unscannable::Allow,
             Some((other, span)) => {
-                return Err(source.at(span, format!("unknown value {other:?}: use \"block\" or \"allow\"")));
+                return Err(source.at(
+                    span,
+                    format!("unknown value {other:?}: use \"block\" or \"allow\""),
+                ));
             }
         },
     })
@@ -122,7 +133,8 @@ fn with_table(
     for (detector, said) in table {
         let name = detector.get_ref();
         if custom.contains(&name.as_str()) {
-            let reason = format!("{name:?} is a custom detector: its action stands in its own [[dlp.custom]]");
+            let reason =
+                format!("{name:?} is a custom detector: its action stands in its own [[dlp.custom]]");
             return Err(source.at(detector.span(), reason));
         }
         if !is_built_in(name) {
@@ -136,12 +148,17 @@ fn with_table(
 }
 
 fn is_built_in(name: &str) -> bool {
-    Detector::BUILT_IN.iter().any(|detector| detector.as_str() == name)
+    Detector::BUILT_IN
+        .iter()
+        .any(|detector| detector.as_str() == name)
 }
 
 fn action(source: &Source<'_>, said: &Spanned<String>) -> Result<Action, ConfigError> {
     let text = said.get_ref();
     text.parse().map_err(|_| {
-        source.at(said.span(), format!("unknown action {text:?}: use \"redact\", \"block\", \"warn\" or \"off\""))
+        source.at(
+            said.span(),
+            format!("unknown action {text:?}: use \"redact\", \"block\", \"warn\" or \"off\""),
+        )
     })
 }

@@ -26,7 +26,11 @@ impl Source<'_> {
     pub(super) fn at(&self, span: Range<usize>, reason: impl Into<String>) -> ConfigError {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
-        ConfigError { file: self.file.to_owned(), line, reason: reason.into() }
+        ConfigError {
+            file: self.file.to_owned(),
+            line,
+            reason: reason.into(),
+        }
     }
 
     /// What the TOML parser, or a type that it filled, had to say.

@@ -33,7 +33,8 @@ impl Listen {
 
     /// Whether only this machine can reach it.
     pub fn is_loopback(&self) -> bool {
-        self.address().map_or(self.host == "localhost", |address| address.is_loopback())
+        self.address()
+            .map_or(self.host == "localhost", |address| address.is_loopback())
     }
 
     /// Whether it means every address of the machine, and so names none.
@@ -44,7 +45,10 @@ impl Listen {
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { host: Ipv4Addr::LOCALHOST.to_string(), port: 8787 }
+        Self {
+            host: Ipv4Addr::LOCALHOST.to_string(),
+            port: 8787,
+        }
     }
 }
 
@@ -63,14 +67,21 @@ impl FromStr for Listen {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if let Ok(address) = text.parse::<SocketAddr>() {
-            return Ok(Self { host: address.ip().to_string(), port: address.port() });
+            return Ok(Self {
+                host: address.ip().to_string(),
+                port: address.port(),
+            });
         }
-        let help = || format!("{text:?} is no address to listen on: write host:port, as in \"127.0.0.1:8787\"");
+        let help =
+            || format!("{text:?} is no address to listen on: write host:port, as in \"127.0.0.1:8787\"");
         let (host, port) = text.rsplit_once(':').ok_or_else(help)?;
         if !is_host_name(host) {
             return Err(help());
         }
-        Ok(Self { host: host.to_ascii_lowercase(), port: port.parse().map_err(|_| help())? })
+        Ok(Self {
+            host: host.to_ascii_lowercase(),
+            port: port.parse().map_err(|_| help())?,
+        })
     }
 }
 
@@ -95,10 +106,17 @@ pub enum Tls {
 }
 
 pub(super) fn tls(source: &Source<'_>, raw: Option<&toml::Spanned<raw::Tls>>) -> Result<Tls, ConfigError> {
-    let Some(spanned) = raw else { return Ok(Tls::SelfSigned { names: Vec::new() }) };
+    let Some(spanned) = raw else {
+        return Ok(Tls::SelfSigned { names: Vec::new() });
+    };
     let raw = spanned.get_ref();
     let mode = raw.mode.as_ref().map_or("self-signed", |mode| mode.get_ref());
-    let foreign = |field: &str| source.at(spanned.span(), format!("`{field}` means nothing with mode = {mode:?}"));
+    let foreign = |field: &str| {
+        source.at(
+            spanned.span(),
+            format!("`{field}` means nothing with mode = {mode:?}"),
+        )
+    };
     if mode != "files" && (raw.cert.is_some() || raw.key.is_some()) {
         return Err(foreign(if raw.cert.is_some() { "cert" } else { "key" }));
     }
@@ -110,13 +128,25 @@ pub(super) fn tls(source: &Source<'_>, raw: Option<&toml::Spanned<raw::Tls>>) ->
             for name in &raw.names {
                 let text = name.get_ref();
                 if text.parse::<IpAddr>().is_err() && !is_host_name(text) {
-                    return Err(source.at(name.span(), format!("{text:?} is neither a host name nor an address")));
+                    return Err(source.at(
+                        name.span(),
+                        format!("{text:?} is neither a host name nor an address"),
+                    ));
                 }
             }
-            Ok(Tls::SelfSigned { names: raw.names.iter().map(|name| name.get_ref().to_ascii_lowercase()).collect() })
+            Ok(Tls::SelfSigned {
+                names: raw
+                    .names
+                    .iter()
+                    .map(|name| name.get_ref().to_ascii_lowercase())
+                    .collect(),
+            })
         }
         "files" => match (&raw.cert, &raw.key) {
-            (Some(cert), Some(key)) => Ok(Tls::Files { cert: cert.clone(), key: key.clone() }),
+            (Some(cert), Some(key)) => Ok(Tls::Files {
+                cert: cert.clone(),
+                key: key.clone(),
+            }),
             _ => Err(source.at(spanned.span(), "mode = \"files\" needs both `cert` and `key`")),
         },
         "off" => Ok(Tls::Off),
@@ -149,6 +179,9 @@ fn is_host_name(text: &str) -> bool {
             && !label.ends_with('-')
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
-    let last_is_a_number = text.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    let last_is_a_number = text
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
     text.len() <= 253 && !last_is_a_number && text.split('.').all(label)
 }

@@ -43,7 +43,13 @@ pub enum ProviderKind {
 }
 
 impl ProviderKind {
-    const ALL: [Self; 5] = [Self::OpenAi, Self::Anthropic, Self::Google, Self::Ollama, Self::Demo];
+    const ALL: [Self; 5] = [
+        Self::OpenAi,
+        Self::Anthropic,
+        Self::Google,
+        Self::Ollama,
+        Self::Demo,
+    ];
 
     /// The kind's name in the file.
     pub const fn as_str(self) -> &'static str {
@@ -107,7 +113,10 @@ pub(super) fn providers(
         let provider = provider(source, spanned)?;
         if providers.iter().any(|other| other.name == provider.name) {
             let name = &spanned.get_ref().name;
-            return Err(source.at(name.span(), format!("there is a provider {:?} already", provider.name)));
+            return Err(source.at(
+                name.span(),
+                format!("there is a provider {:?} already", provider.name),
+            ));
         }
         providers.push(provider);
     }
@@ -118,15 +127,23 @@ fn provider(source: &Source<'_>, spanned: &Spanned<raw::Provider>) -> Result<Pro
     let raw = spanned.get_ref();
     let name = raw.name.get_ref();
     if !is_name(name) {
-        return Err(source.at(raw.name.span(), "a provider's name is 1 to 64 of a-z, 0-9, '-' and '_'"));
+        return Err(source.at(
+            raw.name.span(),
+            "a provider's name is 1 to 64 of a-z, 0-9, '-' and '_'",
+        ));
     }
-    let kind = ProviderKind::ALL.into_iter().find(|kind| kind.as_str() == raw.kind.get_ref()).ok_or_else(|| {
-        let kind = raw.kind.get_ref();
-        source.at(
-            raw.kind.span(),
-            format!("unknown kind {kind:?}: use \"openai\", \"anthropic\", \"google\", \"ollama\" or \"demo\""),
-        )
-    })?;
+    let kind = ProviderKind::ALL
+        .into_iter()
+        .find(|kind| kind.as_str() == raw.kind.get_ref())
+        .ok_or_else(|| {
+            let kind = raw.kind.get_ref();
+            source.at(
+                raw.kind.span(),
+                format!(
+                    "unknown kind {kind:?}: use \"openai\", \"anthropic\", \"google\", \"ollama\" or \"demo\""
+                ),
+            )
+        })?;
     if kind == ProviderKind::Demo {
         if let Some(url) = &raw.base_url {
             return Err(source.at(url.span(), "the demo provider has no address"));
@@ -136,7 +153,10 @@ fn provider(source: &Source<'_>, spanned: &Spanned<raw::Provider>) -> Result<Pro
         }
     }
     let api_key = raw.api_key.as_ref().map(|key| secret(source, key)).transpose()?;
-    let needs_key = matches!(kind, ProviderKind::OpenAi | ProviderKind::Anthropic | ProviderKind::Google);
+    let needs_key = matches!(
+        kind,
+        ProviderKind::OpenAi | ProviderKind::Anthropic | ProviderKind::Google
+    );
     if needs_key && raw.base_url.is_none() && api_key.is_none() {
         let reason = format!("the provider {name:?} needs a key, as in api_key = {{ env = \"…\" }}");
         return Err(source.at(spanned.span(), reason));
@@ -145,7 +165,13 @@ fn provider(source: &Source<'_>, spanned: &Spanned<raw::Provider>) -> Result<Pro
         Some(url) => base_url(url.get_ref()).map_err(|reason| source.at(url.span(), reason))?,
         None => kind.default_base_url().to_owned(),
     };
-    Ok(Provider { name: name.clone(), kind, base_url, api_key, built_in: false })
+    Ok(Provider {
+        name: name.clone(),
+        kind,
+        base_url,
+        api_key,
+        built_in: false,
+    })
 }
 
 pub(super) fn secret(
@@ -153,10 +179,14 @@ pub(super) fn secret(
     spanned: &Spanned<raw::Secret>,
 ) -> Result<SecretSource, ConfigError> {
     match spanned.get_ref() {
-        raw::Secret { env: Some(name), file: None } if !name.is_empty() && !name.contains(['=', '\0']) => {
-            Ok(SecretSource::Env(name.clone()))
-        }
-        raw::Secret { env: None, file: Some(path) } => Ok(SecretSource::File(path.clone())),
+        raw::Secret {
+            env: Some(name),
+            file: None,
+        } if !name.is_empty() && !name.contains(['=', '\0']) => Ok(SecretSource::Env(name.clone())),
+        raw::Secret {
+            env: None,
+            file: Some(path),
+        } => Ok(SecretSource::File(path.clone())),
         _ => Err(source.at(spanned.span(), "write { env = \"NAME\" } or { file = \"path\" }")),
     }
 }
@@ -224,14 +254,19 @@ pub(super) fn tiers(
             }
             checked.push(target);
         }
-        tiers.push(Tier { name: text.clone(), targets: checked });
+        tiers.push(Tier {
+            name: text.clone(),
+            targets: checked,
+        });
     }
     Ok(tiers)
 }
 
 /// Parses `provider:model`, for a provider that there is.
 pub(super) fn target(text: &str, providers: &[Provider]) -> Result<Target, String> {
-    let target: Target = text.parse().map_err(|error| format!("{text:?} is no target: {error}"))?;
+    let target: Target = text
+        .parse()
+        .map_err(|error| format!("{text:?} is no target: {error}"))?;
     if providers.iter().any(|known| known.name == target.provider) {
         Ok(target)
     } else {
@@ -241,5 +276,7 @@ pub(super) fn target(text: &str, providers: &[Provider]) -> Result<Target, Strin
 
 fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
 }

@@ -8,7 +8,10 @@ fn ok(text: &str) -> Config {
 
 fn refused(text: &str) -> (usize, String) {
     let error = Config::from_toml(text, "workjet.toml").expect_err("must be refused");
-    assert_eq!(error.to_string(), format!("workjet.toml:{}: {}", error.line, error.reason));
+    assert_eq!(
+        error.to_string(),
+        format!("workjet.toml:{}: {}", error.line, error.reason)
+    );
     (error.line, error.reason)
 }
 
@@ -70,15 +73,24 @@ fn the_documented_file_is_read_as_documented() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:8787");
     assert_eq!(config.max_body_bytes, 32 * 1024 * 1024);
     assert_eq!(config.tls, Tls::SelfSigned { names: vec![] });
-    assert_eq!(config.providers[0].api_key, Some(SecretSource::Env("OPENAI_API_KEY".into())));
+    assert_eq!(
+        config.providers[0].api_key,
+        Some(SecretSource::Env("OPENAI_API_KEY".into()))
+    );
     assert_eq!(config.providers[1].base_url, "http://127.0.0.1:11434");
     let targets: Vec<String> = config.tiers[0].targets.iter().map(ToString::to_string).collect();
     assert_eq!(targets, ["openai:gpt-5-mini", "ollama:llama3.2:3b"]);
     assert_eq!(config.aliases["gpt-5"], "fast");
     assert_eq!(config.dlp.unscannable, Unscannable::Allow);
     let quota = config.user_requests.expect("a limit");
-    assert_eq!((quota.limit.get(), quota.per, quota.burst.get()), (60, Duration::from_secs(60), 20));
-    assert_eq!(config.metrics_token, Some(SecretSource::File("metrics.token".into())));
+    assert_eq!(
+        (quota.limit.get(), quota.per, quota.burst.get()),
+        (60, Duration::from_secs(60), 20)
+    );
+    assert_eq!(
+        config.metrics_token,
+        Some(SecretSource::File("metrics.token".into()))
+    );
     assert_eq!(config.timeouts.connect, Duration::from_millis(500));
     assert_eq!(config.timeouts.request, Duration::from_secs(3600));
     assert!(!config.is_demo());
@@ -90,10 +102,17 @@ fn the_documented_policy_acts_as_documented() {
     let dlp = ok(FULL).dlp;
     assert_eq!(dlp.request.action(&Detector::US_SSN), Action::Block);
     assert_eq!(dlp.response.action(&Detector::CREDIT_CARD), Action::Warn);
-    assert_eq!(dlp.response.action(&Detector::EMAIL), Action::Redact, "what the file does not mention redacts");
+    assert_eq!(
+        dlp.response.action(&Detector::EMAIL),
+        Action::Redact,
+        "what the file does not mention redacts"
+    );
     let text = "badge EMP-123456 here";
     assert!(dlp.engine.redact(text, &dlp.request).blocked.is_some());
-    assert_eq!(dlp.engine.redact(text, &dlp.response).text, "badge [REDACTED:employee_id] here");
+    assert_eq!(
+        dlp.engine.redact(text, &dlp.response).text,
+        "badge [REDACTED:employee_id] here"
+    );
 }
 
 #[test]
@@ -102,7 +121,10 @@ fn an_empty_file_is_the_demo_provider_and_six_detectors() {
     assert!(config.is_demo());
     assert_eq!(config.listen.to_string(), "127.0.0.1:8787");
     let card = "4111 1111 1111 1111";
-    assert_eq!(config.dlp.engine.redact(card, &config.dlp.request).text, "[REDACTED:credit_card]");
+    assert_eq!(
+        config.dlp.engine.redact(card, &config.dlp.request).text,
+        "[REDACTED:credit_card]"
+    );
     assert_eq!(config.user_requests, None);
 }
 
@@ -110,10 +132,18 @@ fn an_empty_file_is_the_demo_provider_and_six_detectors() {
 fn a_misspelt_field_is_refused_with_its_line() {
     for (text, line, word) in [
         ("listen = \"127.0.0.1:1\"\nlisten_on = \"x\"\n", 2, "listen_on"),
-        ("[dlp]\n\n[dlp.requests]\ncredit_card = \"redact\"\n", 3, "requests"),
+        (
+            "[dlp]\n\n[dlp.requests]\ncredit_card = \"redact\"\n",
+            3,
+            "requests",
+        ),
         ("[tls]\nmodus = \"off\"\n", 2, "modus"),
         ("[limits.user]\nrequests = 1\nburts = 2\n", 3, "burts"),
-        ("[[provider]]\nname = \"a\"\nkind = \"demo\"\napikey = 1\n", 4, "apikey"),
+        (
+            "[[provider]]\nname = \"a\"\nkind = \"demo\"\napikey = 1\n",
+            4,
+            "apikey",
+        ),
     ] {
         let (at, reason) = refused(text);
         assert_eq!(at, line, "{text}: {reason}");
@@ -131,26 +161,70 @@ fn what_cannot_be_honoured_is_refused_with_its_line() {
         ("max_body = \"0B\"\n".into(), 1, "more than nothing"),
         ("# first\n[tls]\nmode = \"tls12\"\n".into(), 3, "self-signed"),
         ("[tls]\nmode = \"files\"\ncert = \"a\"\n".into(), 1, "`key`"),
-        ("[tls]\nmode = \"self-signed\"\ncert = \"a\"\n".into(), 1, "`cert`"),
-        ("listen = \"0.0.0.0:1\"\n[tls]\nmode = \"off\"\n".into(), 2, "loopback"),
+        (
+            "[tls]\nmode = \"self-signed\"\ncert = \"a\"\n".into(),
+            1,
+            "`cert`",
+        ),
+        (
+            "listen = \"0.0.0.0:1\"\n[tls]\nmode = \"off\"\n".into(),
+            2,
+            "loopback",
+        ),
         ("listen = \"0.0.0.0:1\"\n".into(), 1, "names"),
-        (format!("{provider}[[tier]]\nname = \"t\"\ntargets = [\n\"o:m\",\n\"x:m\"]\n"), 8, "\"x\""),
-        (format!("{provider}[[tier]]\nname = \"t\"\ntargets = []\n"), 6, "no targets"),
-        (format!("{provider}[[tier]]\nname = \"t\"\ntargets = [\"o:m\",\n \"o:m\"]\n"), 7, "twice"),
-        (format!("{provider}[[tier]]\nname = \"t\"\ntargets = [\"o\"]\n"), 6, "provider:model"),
+        (
+            format!("{provider}[[tier]]\nname = \"t\"\ntargets = [\n\"o:m\",\n\"x:m\"]\n"),
+            8,
+            "\"x\"",
+        ),
+        (
+            format!("{provider}[[tier]]\nname = \"t\"\ntargets = []\n"),
+            6,
+            "no targets",
+        ),
+        (
+            format!("{provider}[[tier]]\nname = \"t\"\ntargets = [\"o:m\",\n \"o:m\"]\n"),
+            7,
+            "twice",
+        ),
+        (
+            format!("{provider}[[tier]]\nname = \"t\"\ntargets = [\"o\"]\n"),
+            6,
+            "provider:model",
+        ),
         (format!("{provider}[alias]\na = \"b\"\n"), 5, "neither"),
         (format!("{provider}{provider}"), 5, "already"),
         ("[[provider]]\nname = \"a:b\"\nkind = \"demo\"\n".into(), 2, "a-z"),
-        ("[[provider]]\nname = \"a\"\nkind = \"azure\"\n".into(), 3, "openai"),
-        ("[[provider]]\nname = \"a\"\nkind = \"openai\"\n".into(), 1, "needs a key"),
+        (
+            "[[provider]]\nname = \"a\"\nkind = \"azure\"\n".into(),
+            3,
+            "openai",
+        ),
+        (
+            "[[provider]]\nname = \"a\"\nkind = \"openai\"\n".into(),
+            1,
+            "needs a key",
+        ),
         ("[dlp.request]\nshoe_size = \"redact\"\n".into(), 2, "credit_card"),
         ("[dlp.request]\nemail = \"shout\"\n".into(), 2, "\"warn\""),
         ("[dlp]\nunscannable = \"maybe\"\n".into(), 2, "allow"),
         ("[[dlp.custom]]\nname = \"a\"\npattern = '('\n".into(), 3, ""),
-        ("[[dlp.custom]]\nname = \"email\"\npattern = 'x'\n".into(), 2, "already"),
+        (
+            "[[dlp.custom]]\nname = \"email\"\npattern = 'x'\n".into(),
+            2,
+            "already",
+        ),
         ("[limits.user]\nrequests = 0\n".into(), 2, "at least 1"),
-        ("[limits.user]\nrequests = 1\nper = \"1 fortnight\"\n".into(), 3, "1m"),
-        ("[metrics]\ntoken = { env = \"A\", file = \"b\" }\n".into(), 2, "env"),
+        (
+            "[limits.user]\nrequests = 1\nper = \"1 fortnight\"\n".into(),
+            3,
+            "1m",
+        ),
+        (
+            "[metrics]\ntoken = { env = \"A\", file = \"b\" }\n".into(),
+            2,
+            "env",
+        ),
     ] {
         let (at, reason) = refused(&text);
         assert_eq!(at, line, "{text}: {reason}");
@@ -161,7 +235,13 @@ fn what_cannot_be_honoured_is_refused_with_its_line() {
 #[test]
 fn unencrypted_providers_must_be_near() {
     let with = |url: &str| format!("[[provider]]\nname = \"o\"\nkind = \"ollama\"\nbase_url = \"{url}\"\n");
-    for near in ["http://127.0.0.1:11434", "http://[::1]:1/", "http://10.1.2.3", "http://192.168.0.9/x", "http://localhost:1"] {
+    for near in [
+        "http://127.0.0.1:11434",
+        "http://[::1]:1/",
+        "http://10.1.2.3",
+        "http://192.168.0.9/x",
+        "http://localhost:1",
+    ] {
         ok(&with(near));
     }
     for far in [
@@ -182,11 +262,21 @@ fn unencrypted_providers_must_be_near() {
 #[test]
 fn a_policy_file_may_be_a_whole_configuration_or_the_inside_of_its_table() {
     let card = "4111 1111 1111 1111";
-    for text in [FULL.to_owned(), "request.credit_card = \"redact\"\n".into(), String::new()] {
+    for text in [
+        FULL.to_owned(),
+        "request.credit_card = \"redact\"\n".into(),
+        String::new(),
+    ] {
         let dlp = Dlp::from_toml(&text, "p.toml").expect("a valid policy");
-        assert_eq!(dlp.engine.redact(card, &dlp.request).text, "[REDACTED:credit_card]");
+        assert_eq!(
+            dlp.engine.redact(card, &dlp.request).text,
+            "[REDACTED:credit_card]"
+        );
     }
-    assert_eq!(Dlp::from_toml("[dlpp]\n", "p.toml").expect_err("misspelt").line, 1);
+    assert_eq!(
+        Dlp::from_toml("[dlpp]\n", "p.toml").expect_err("misspelt").line,
+        1
+    );
 }
 
 #[test]

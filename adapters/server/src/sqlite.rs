@@ -96,6 +96,8 @@ fn take_others_rights(_: &Path) -> io::Result<()> {
 
 fn prepare(connection: Connection, only_reads: bool) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // All of `workjet-sql`'s statements stay prepared.
+    connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // FULL: a commit is on the disk when it returns, also if the power fails. WAL alone would promise less.
     connection.pragma_update(None, "synchronous", "FULL")?;

@@ -69,6 +69,30 @@ async fn two_processes_share_one_file() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn first_start_of_several_processes_at_once_makes_one_schema() {
+    let folder = Folder::new();
+    let openings = (0..8).map(|_| {
+        let file = folder.file();
+        tokio::task::spawn_blocking(move || Sqlite::open(&file).expect("the database must open"))
+    });
+    let mut stores = Vec::new();
+    for opening in openings.collect::<Vec<_>>() {
+        let db = opening.await.expect("no panic");
+        stores.push(tokio::spawn(async {
+            SqlStore::open(db).await.expect("the database must migrate")
+        }));
+    }
+    for store in stores {
+        store
+            .await
+            .expect("no panic")
+            .ping()
+            .await
+            .expect("the database answers");
+    }
+}
+
 /// Passes everything on and notes the statements.
 #[derive(Clone)]
 struct Witness {

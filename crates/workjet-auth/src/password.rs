@@ -126,17 +126,14 @@ mod hashing {
         ];
         let text = Zeroizing::new(text.to_lowercase());
         let distinct = text.chars().collect::<std::collections::BTreeSet<_>>().len();
-        let rest = Zeroizing::new(
-            WORDS
-                .iter()
-                .fold((*text).clone(), |text, word| text.replace(word, "")),
-        );
+        let without = |text: Zeroizing<String>, word: &&str| Zeroizing::new(text.replace(*word, ""));
+        let rest = WORDS.iter().fold(text.clone(), without);
         let rest_is_dull = rest.len() < text.len()
             && (rest.len() < 6 && rest.chars().all(|c| !c.is_alphabetic()) || rest.is_empty());
         distinct < 5 || rest_is_dull || ROWS.iter().any(|row| row.contains(text.as_str()))
     }
 
-    /// Hashes a new password under 16 fresh random bytes. Takes some 20 ms and 19 MiB: not on an async executor.
+    /// Hashes a new password under 16 fresh random bytes. Takes tens of milliseconds and 19 MiB, on purpose: keep it off an async executor.
     pub fn hash(password: &Password, salt: [u8; 16]) -> PasswordHash {
         let params =
             Params::new(MEMORY_KIB, PASSES, LANES, Some(OUTPUT_BYTES)).expect("the parameters are in range");

@@ -32,7 +32,8 @@ pub(crate) fn base62(bytes: &[u8], len: usize) -> Zeroizing<String> {
         number.iter().all(|b| *b == 0),
         "the number must fit into {len} digits"
     );
-    Zeroizing::new(digits.iter().copied().map(char::from).collect())
+    // Taken over as it is: growing a string would leave copies of the secret behind.
+    Zeroizing::new(String::from_utf8(std::mem::take(&mut *digits)).expect("digits are ASCII"))
 }
 
 /// Eight characters for every five bytes.

@@ -5,14 +5,10 @@
 //! wherever the store does, under `workerd` too.
 //!
 //! ```
-//! # futures_executor();
-//! # fn futures_executor() {
 //! use workjet_tenant::MemoryRates;
 //!
-//! let suite = async {
-//!     workjet_conformance::rate_store(&MemoryRates::new()).await;
-//! };
-//! # drop(suite);
+//! # async fn test() {
+//! workjet_conformance::rate_store(&MemoryRates::new()).await; // yours instead
 //! # }
 //! ```
 //!

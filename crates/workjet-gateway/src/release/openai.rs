@@ -1,11 +1,11 @@
 //! Streams of OpenAI's Chat Completions: `choices[].delta`, `finish_reason`, `[DONE]`.
 
-use std::collections::BTreeMap;
+mod calls;
 
 use serde_json::{Map, Value, json};
-use workjet_dlp::Shape;
 use workjet_router::{Data, Frame, Inbound};
 
+use self::calls::{Calls, Names};
 use super::channel::Kind;
 use super::channels::{Channels, Describe};
 use super::fragment::{self, Fragment, Way};
@@ -17,22 +17,9 @@ use crate::coverage;
 pub(super) struct Stream {
     /// What every chunk repeats (`id`, `model`, …), for chunks of our own.
     envelope: Map<String, Value>,
-    /// Tool calls that wait for their verdict, in the order in which they began.
-    calls: Vec<Call>,
-    /// Names and ids of tool calls so far. They should come in one piece, but clients join them if they do not.
-    names: BTreeMap<(u64, Vec<Way>), String>,
-}
-
-/// A tool call that the client does not know of yet.
-#[derive(Debug)]
-struct Call {
-    choice: u64,
-    /// Where it stands in the delta: an item of `tool_calls`, or the older `function_call`.
-    place: Vec<Way>,
-    /// A delta that holds this call alone, but for what its channels carry.
-    delta: Value,
-    /// What its channels have let out so far.
-    ready: Vec<(Vec<Way>, String)>,
+    /// Tool calls that wait for their verdict.
+    calls: Calls,
+    names: Names,
 }
 
 /// One choice of a chunk, and the text taken out of it.
@@ -62,7 +49,7 @@ impl Stream {
         }
         let choices = take_fragments(&mut chunk);
         gate.scan(&mut chunk, coverage::frame(Inbound::OpenAiChat), step)?;
-        self.join_names(&chunk, gate, channels, step)?;
+        self.names.scan(&chunk, gate, channels, step)?;
         self.remember(&chunk);
 
         let mut is_emptied = !choices.is_empty() && self.says_nothing_new(&chunk);
@@ -72,7 +59,7 @@ impl Stream {
             let delta = chunk["choices"][taken.at].get_mut("delta").unwrap_or(&mut absent);
             let had_text = !taken.fragments.is_empty();
             if stopped.is_ok() && gate.withholds_calls {
-                stopped = self.note_calls(taken.choice, delta, channels);
+                stopped = self.calls.note(taken.choice, delta, channels);
             }
             if stopped.is_ok() {
                 stopped = self.release(&mut taken, delta, gate, channels, step);
@@ -85,7 +72,7 @@ impl Stream {
             for fragment in taken.fragments {
                 fragment.put_back(delta);
             }
-            let had_call = gate.withholds_calls && remove_calls(delta);
+            let had_call = gate.withholds_calls && calls::remove(delta);
             is_emptied &=
                 (had_text || had_call) && fragment::is_hollow(delta) && !(taken.is_last && stopped.is_ok());
         }
@@ -110,7 +97,7 @@ impl Stream {
         step: &mut Step,
     ) -> Result<(), Blocked> {
         let mut choices = channels.open_groups();
-        choices.extend(self.calls.iter().map(|call| call.choice));
+        choices.extend(self.calls.choices());
         choices.sort_unstable();
         choices.dedup();
         choices
@@ -139,14 +126,10 @@ impl Stream {
             } else {
                 fragment.text.clear();
             }
-            if let Some(call) = self
-                .calls
-                .iter_mut()
-                .find(|call| call.holds(choice, &fragment.place))
-            {
+            if let Some(call) = self.calls.holder(choice, &fragment.place) {
                 let text = std::mem::take(&mut fragment.text);
                 if stopped.is_ok() {
-                    stopped = channels.withhold(text.len(), &path(choice, &call.place));
+                    stopped = channels.withhold(text.len(), &path(choice, &fragment.place));
                 }
                 call.add(&fragment.place, &text);
             }
@@ -175,23 +158,16 @@ impl Stream {
         channels: &mut Channels,
         step: &mut Step,
     ) -> Result<(), Blocked> {
-        let (calls, others) = std::mem::take(&mut self.calls)
-            .into_iter()
-            .partition(|call| call.choice == choice);
-        self.calls = others;
-        let mut calls: Vec<Call> = calls;
+        let mut calls = self.calls.take(choice);
         channels.close(choice, gate, step, |tail, step| {
-            match calls.iter_mut().find(|call| call.holds(choice, &tail.place)) {
+            match calls.holder(choice, &tail.place) {
                 Some(call) => call.add(&tail.place, &tail.text),
                 None if tail.text.is_empty() => {}
                 None => step.frames.push(self.chunk(choice, tail.into_delta())),
             }
         })?;
-        step.frames.extend(
-            calls
-                .into_iter()
-                .map(|call| self.chunk(choice, call.into_delta())),
-        );
+        step.frames
+            .extend(calls.into_deltas().map(|delta| self.chunk(choice, delta)));
         Ok(())
     }
 
@@ -244,99 +220,6 @@ impl Stream {
             json!([{ "index": choice, "delta": delta, "finish_reason": null }]),
         );
         Frame::json(Value::Object(chunk))
-    }
-
-    /// Notes the tool calls of a delta, so that what their channels let out waits with them.
-    fn note_calls(&mut self, choice: u64, delta: &Value, channels: &mut Channels) -> Result<(), Blocked> {
-        for (place, call) in calls(delta) {
-            let delta = match place.as_slice() {
-                [Way::Key(key)] => json!({ key: call }),
-                _ => json!({ "tool_calls": [call] }),
-            };
-            match self
-                .calls
-                .iter_mut()
-                .find(|known| known.choice == choice && known.place == place)
-            {
-                Some(known) => complete(&mut known.delta, delta),
-                None => {
-                    channels.withhold(delta.to_string().len(), &path(choice, &place))?;
-                    self.calls.push(Call {
-                        choice,
-                        place,
-                        delta,
-                        ready: Vec::new(),
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Scans the names and ids of tool calls that come in fragments as clients join them. A first fragment was scanned
-    /// with its chunk.
-    fn join_names(
-        &mut self,
-        chunk: &Value,
-        gate: &Gate,
-        channels: &mut Channels,
-        step: &mut Step,
-    ) -> Result<(), Blocked> {
-        for choice in chunk["choices"].as_array().into_iter().flatten() {
-            let index = choice["index"].as_u64().unwrap_or(0);
-            for (place, call) in calls(&choice["delta"]) {
-                let names = [&["id"][..], &["name"], &["function", "name"], &["custom", "name"]];
-                for way in names {
-                    let name = way
-                        .iter()
-                        .try_fold(call, |value, key| value.get(key))
-                        .and_then(Value::as_str);
-                    let Some(name) = name.filter(|name| !name.is_empty()) else {
-                        continue;
-                    };
-                    let place = place
-                        .iter()
-                        .cloned()
-                        .chain(way.iter().map(|key| Way::Key((*key).into())));
-                    let place: Vec<Way> = place.collect();
-                    let shown = path(index, &place);
-                    let joined = self.names.entry((index, place)).or_default();
-                    // Some servers repeat them with every fragment of the arguments.
-                    if joined == name {
-                        continue;
-                    }
-                    channels.withhold(name.len(), &shown)?;
-                    joined.push_str(name);
-                    if joined != name {
-                        let mut joined = Value::from(joined.as_str());
-                        gate.scan(&mut joined, &Shape::Name, step)
-                            .map_err(|blocked| blocked.placed(&shown))?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Call {
-    fn holds(&self, choice: u64, place: &[Way]) -> bool {
-        self.choice == choice && place.starts_with(&self.place)
-    }
-
-    fn add(&mut self, place: &[Way], text: &str) {
-        match self.ready.iter_mut().find(|(known, _)| known == place) {
-            Some((_, ready)) => ready.push_str(text),
-            None => self.ready.push((place.to_vec(), text.to_owned())),
-        }
-    }
-
-    fn into_delta(self) -> Value {
-        let mut delta = self.delta;
-        for (place, text) in self.ready {
-            fragment::flesh(&mut delta, &place, text);
-        }
-        delta
     }
 }
 
@@ -436,57 +319,6 @@ fn path(choice: u64, place: &[Way]) -> String {
         "transcript",
     ];
     fragment::show(&format!("choices[{choice}].message"), place, &KNOWN)
-}
-
-/// Adds to a call what a later delta says about it.
-fn complete(known: &mut Value, later: Value) {
-    match (known, later) {
-        (Value::Object(known), Value::Object(later)) => {
-            for (key, value) in later {
-                match known.get_mut(&key) {
-                    Some(field) => complete(field, value),
-                    None => {
-                        known.insert(key, value);
-                    }
-                }
-            }
-        }
-        (Value::Array(known), Value::Array(later)) => {
-            known
-                .iter_mut()
-                .zip(later)
-                .for_each(|(known, later)| complete(known, later));
-        }
-        (known, later) => {
-            if fragment::is_hollow(known) {
-                *known = later;
-            }
-        }
-    }
-}
-
-/// The tool calls of a delta: their places, and what it says about each.
-fn calls(delta: &Value) -> impl Iterator<Item = (Vec<Way>, &Value)> {
-    let items = delta
-        .get("tool_calls")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .enumerate();
-    let items = items.map(|(at, item)| (vec![Way::Key("tool_calls".into()), Way::of(item, at)], item));
-    let single = delta.get("function_call").filter(|call| call.is_object());
-    items.chain(single.map(|call| (vec![Way::Key("function_call".into())], call)))
-}
-
-fn remove_calls(delta: &mut Value) -> bool {
-    let Some(fields) = delta.as_object_mut() else {
-        return false;
-    };
-    let calls =
-        fields.get("tool_calls").is_some_and(Value::is_array) && fields.shift_remove("tool_calls").is_some();
-    let call = fields.get("function_call").is_some_and(Value::is_object)
-        && fields.shift_remove("function_call").is_some();
-    calls || call
 }
 
 fn revoke_ends(chunk: &mut Value) {

@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Number, Value};
 
+use crate::{Outbound, RequestError};
+
 /// What a reply cost in tokens, each class apart, so that no token is counted twice.
 ///
 /// `None` means that the provider did not say; zero is something it said. Dialects differ in what their counts include;
@@ -174,6 +176,21 @@ pub(crate) struct ToolResult<'v> {
     pub(crate) parts: Vec<Part<'v>>,
     pub(crate) is_error: bool,
     pub(crate) at: String,
+}
+
+impl ToolResult<'_> {
+    /// The result for a dialect in which it is text alone: one line for each part.
+    pub(crate) fn text(&self, outbound: Outbound) -> Result<String, RequestError> {
+        let mut texts = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => texts.push(*text),
+                Part::Media(media) => return Err(RequestError::unsupported(&media.at, outbound)),
+                Part::Thinking { .. } | Part::ToolCall(_) | Part::ToolResult(_) => {}
+            }
+        }
+        Ok(texts.join("\n"))
+    }
 }
 
 #[derive(Debug)]

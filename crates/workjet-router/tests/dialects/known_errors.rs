@@ -130,6 +130,23 @@ fn reasoning_is_a_part_of_the_output() {
 }
 
 #[test]
+fn reasoning_that_is_counted_apart_is_counted() {
+    let usage = openai_usage(&json!({
+        "prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 94,
+        "completion_tokens_details": {"reasoning_tokens": 64},
+    }));
+    assert_eq!((usage.output, usage.reasoning), (Some(84), Some(64)));
+}
+
+#[test]
+fn cached_tokens_are_known_under_their_other_names() {
+    for name in ["prompt_cache_hit_tokens", "cached_tokens"] {
+        let usage = openai_usage(&json!({"prompt_tokens": 100, "completion_tokens": 1, name: 90}));
+        assert_eq!((usage.input, usage.cache_read), (Some(10), Some(90)));
+    }
+}
+
+#[test]
 fn message_start_never_says_zero() {
     for outbound in [Outbound::OpenAi, Outbound::Google, Outbound::Ollama] {
         let (frames, _) = run(
@@ -282,4 +299,20 @@ fn the_reply_names_the_model_that_answered() {
         panic!("a chunk")
     };
     assert_eq!(first["model"], "gemini-2.5-flash");
+}
+
+#[test]
+fn what_a_server_says_after_its_reason_to_stop_is_not_lost() {
+    let delta = |delta: Value, reason: Value| json!({"id": "c", "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]});
+    let mut bytes = sse(&[
+        delta(json!({"content": "one "}), json!("stop")),
+        delta(json!({"content": "two"}), json!("stop")),
+    ]);
+    bytes.extend_from_slice(b"data: [DONE]\n\n");
+    let (frames, end) = run(
+        &mut translator(Outbound::OpenAi, Inbound::AnthropicMessages),
+        [bytes.as_slice()],
+    );
+    assert_eq!(end, Ok(()));
+    assert_eq!(assemble(Inbound::AnthropicMessages, &frames).text, "one two");
 }

@@ -110,6 +110,8 @@ impl StreamWriter {
                 self.stop = (reason, sequence);
             }
             Event::End => {
+                // Some servers say more after their reason to stop.
+                self.close_all(frames);
                 let (reason, sequence) = &self.stop;
                 let usage = write_usage(&seen.usage, self.estimated_input, self.output_bytes);
                 let delta = json!({"stop_reason": stop_word(*reason), "stop_sequence": sequence});

@@ -247,7 +247,7 @@ fn thinking(request: &Request<'_>, model: &str, max_tokens: u64) -> Thought {
         request.tool_choice,
         Some(ToolChoice::Required | ToolChoice::Named(_))
     );
-    if forced_tool || request.temperature.is_some() || request.top_p.is_some() {
+    if cannot_think(model) || forced_tool || request.temperature.is_some() || request.top_p.is_some() {
         return Thought::Dropped;
     }
     if !thinks_by_budget(model) {
@@ -275,6 +275,11 @@ fn thinking(request: &Request<'_>, model: &str, max_tokens: u64) -> Thought {
     } else {
         Thought::Budget(budget)
     }
+}
+
+/// Models before Claude 3.7 refuse to be told to think.
+fn cannot_think(model: &str) -> bool {
+    model.contains("claude-3") && !model.contains("claude-3-7")
 }
 
 /// Models before Claude 4.6 know budgets of tokens, later ones efforts.

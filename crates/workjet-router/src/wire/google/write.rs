@@ -192,14 +192,7 @@ fn tool_result(result: &ToolResult<'_>, names: &HashMap<&str, &str>) -> Result<V
     let name = names.get(result.id).ok_or_else(|| {
         RequestError::bad_value(&result.at, "answers no tool call in the messages before it")
     })?;
-    let mut text = String::new();
-    for part in &result.parts {
-        match part {
-            Part::Text(more) => text.push_str(more),
-            Part::Media(media) => return Err(RequestError::unsupported(&media.at, HERE)),
-            _ => {}
-        }
-    }
+    let text = result.text(HERE)?;
     let response = match serde_json::from_str(&text) {
         Ok(Value::Object(map)) if !result.is_error => map.into(),
         _ => json!({if result.is_error { "error" } else { "result" }: text}),

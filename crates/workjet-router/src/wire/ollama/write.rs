@@ -119,7 +119,12 @@ fn write_message<'v>(
     let mut calls = Vec::new();
     for part in &message.parts {
         match part {
-            Part::Text(more) => text.push_str(more),
+            Part::Text(more) => {
+                if !text.is_empty() {
+                    text.push('\n');
+                }
+                text.push_str(more);
+            }
             Part::Thinking { text, .. } => thinking.push_str(text),
             Part::Media(media) => images.push(image(media)?),
             Part::ToolCall(call) => {
@@ -137,14 +142,7 @@ fn write_message<'v>(
                 if result.is_error {
                     drop_field("is_error");
                 }
-                let mut content = String::new();
-                for part in &result.parts {
-                    match part {
-                        Part::Text(more) => content.push_str(more),
-                        Part::Media(media) => return Err(RequestError::unsupported(&media.at, HERE)),
-                        _ => {}
-                    }
-                }
+                let content = result.text(HERE)?;
                 messages.push(json!({"role": "tool", "tool_name": name, "content": content}));
             }
         }

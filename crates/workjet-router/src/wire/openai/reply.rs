@@ -8,20 +8,32 @@ use crate::wire::{OUR_MARK, owned};
 use crate::{ReplyError, Stamp};
 
 /// Normalises OpenAI's `usage`, whose prompt tokens include cached ones, and whose completion tokens include reasoning.
+///
+/// Servers like OpenAI's differ: DeepSeek and Moonshot tell cached tokens under names of their own, and xAI counts
+/// reasoning apart, which only its total shows.
 pub(crate) fn read_usage(usage: &Value, into: &mut Usage) {
+    let count = |key: &str| usage[key].as_u64();
     let prompt = &usage["prompt_tokens_details"];
     let cache_read = prompt["cached_tokens"].as_u64();
+    let cache_read = cache_read
+        .or(count("prompt_cache_hit_tokens"))
+        .or(count("cached_tokens"));
     let cache_write = prompt["cache_write_tokens"].as_u64();
-    if let Some(total) = usage["prompt_tokens"].as_u64() {
+    if let Some(total) = count("prompt_tokens") {
         let cached = cache_read.unwrap_or(0).saturating_add(cache_write.unwrap_or(0));
         into.input = Some(total.saturating_sub(cached));
     }
     into.cache_read = cache_read.or(into.cache_read);
     into.cache_write_5m = cache_write.or(into.cache_write_5m);
-    into.output = usage["completion_tokens"].as_u64().or(into.output);
-    into.reasoning = usage["completion_tokens_details"]["reasoning_tokens"]
-        .as_u64()
-        .or(into.reasoning);
+
+    let reasoning = usage["completion_tokens_details"]["reasoning_tokens"].as_u64();
+    into.reasoning = reasoning.or(into.reasoning);
+    if let Some(completion) = count("completion_tokens") {
+        let all = completion.saturating_add(reasoning.unwrap_or(0));
+        let total = count("prompt_tokens").and_then(|prompt| prompt.checked_add(all));
+        let counted_apart = total.is_some() && total == count("total_tokens");
+        into.output = Some(if counted_apart { all } else { completion });
+    }
 }
 
 /// The usage as OpenAI's clients read it.

@@ -139,15 +139,8 @@ fn tool_result(
     if result.is_error {
         drop_field("is_error");
     }
-    let mut text = String::new();
-    for part in &result.parts {
-        match part {
-            Part::Text(more) => text.push_str(more),
-            // Tool messages hold text alone.
-            Part::Media(media) => return Err(RequestError::unsupported(&media.at, HERE)),
-            _ => {}
-        }
-    }
+    // Tool messages hold text alone.
+    let text = result.text(HERE)?;
     Ok(json!({"role": "tool", "tool_call_id": result.id, "content": text}))
 }
 
@@ -204,8 +197,8 @@ fn format(format: &Format<'_>) -> Value {
     }
 }
 
-/// The effort that comes nearest. `Off` and `Adaptive` are left to the model's default: not every model takes `none`,
-/// and one that cannot think refuses the field.
+/// The effort that comes nearest, among those that every reasoning model takes. `Off` and `Adaptive` are left to the
+/// model's default, since not every model takes `none`.
 fn effort(thinking: Thinking) -> Option<&'static str> {
     match thinking {
         Thinking::Off | Thinking::Adaptive => None,
@@ -213,8 +206,7 @@ fn effort(thinking: Thinking) -> Option<&'static str> {
             Effort::Minimal => "minimal",
             Effort::Low => "low",
             Effort::Medium => "medium",
-            Effort::High => "high",
-            Effort::XHigh | Effort::Max => "xhigh",
+            Effort::High | Effort::XHigh | Effort::Max => "high",
         }),
         Thinking::Budget(0..=4_096) => Some("low"),
         Thinking::Budget(4_097..=16_384) => Some("medium"),

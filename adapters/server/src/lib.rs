@@ -29,11 +29,13 @@ pub mod tls;
 
 mod data;
 mod error;
+mod given;
 mod host;
 mod key_file;
 mod listener;
 mod private_file;
 mod server;
+mod upkeep;
 mod upstream;
 
 pub use data::{DataFolder, Store};

@@ -159,6 +159,67 @@ fn anthropic_stream(texts: [&str; 2], arguments: &str, cuts: &[usize]) -> Vec<Fr
     frames
 }
 
+/// Something like an event, put together from the words of both dialects without sense, and with cards anywhere.
+fn nonsense() -> impl Strategy<Value = Value> {
+    const WORDS: [&str; 24] = [
+        "choices",
+        "delta",
+        "index",
+        "content",
+        "tool_calls",
+        "function",
+        "arguments",
+        "name",
+        "finish_reason",
+        "stop",
+        "type",
+        "content_block",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_stop",
+        "text",
+        "text_delta",
+        "tool_use",
+        "thinking",
+        "partial_json",
+        "id",
+        "usage",
+        "4111 1111 1111 1111",
+    ];
+    let word = prop::sample::select(WORDS.to_vec());
+    let leaf = prop_oneof![
+        4 => word.clone().prop_map(|word| json!(word)),
+        1 => (0..3u8).prop_map(|number| json!(number)),
+        1 => Just(json!(4111111111111111u64)),
+        1 => Just(json!("{\"a\":\"4111 1111 1111 1111\"}")),
+        1 => Just(Value::Null),
+    ];
+    leaf.prop_recursive(6, 40, 5, move |inner| {
+        prop_oneof![
+            1 => prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+            3 => prop::collection::hash_map(word.clone(), inner, 0..5)
+                .prop_map(|fields| fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+        ]
+    })
+}
+
+/// The same, but such that most of it is taken for what it is in place of.
+fn event_like() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        nonsense(),
+        (nonsense(), nonsense()).prop_map(|(delta, rest)| {
+            json!({ "choices": [{ "index": 0, "delta": delta, "finish_reason": rest["finish_reason"] }, rest] })
+        }),
+        (nonsense(), nonsense()).prop_map(|(call, more)| {
+            json!({ "choices": [{ "delta": { "tool_calls": [call, { "index": 0, "function": more }] } }] })
+        }),
+        (nonsense(), prop::sample::select(vec!["start", "delta", "stop"])).prop_map(|(inner, kind)| {
+            json!({ "type": format!("content_block_{kind}"), "index": 0, "delta": inner, "content_block": inner })
+        }),
+    ]
+}
+
 /// What must hold of every stream that was stopped.
 fn assert_stopped(received: &Received) {
     assert!(
@@ -240,6 +301,18 @@ proptest! {
             let got = joined(&got, "0.tool_calls.0.arguments");
             prop_assert!(serde_json::from_str::<Value>(&got).is_ok(), "{got}");
             prop_assert_eq!(got, expected);
+        }
+    }
+
+    #[test]
+    fn nonsense_is_scanned_like_anything_else(events in prop::collection::vec(event_like(), 1..5)) {
+        for inbound in [Inbound::OpenAiChat, Inbound::AnthropicMessages] {
+            for policy in [Policy::redact_all(), blocking()] {
+                let sent = events.iter().cloned().map(Frame::json).collect();
+                let received = pass(inbound, &policy, Unscannable::Block, sent);
+                let bytes = received.bytes();
+                prop_assert!(!bytes.contains("4111 1111 1111 1111"), "{bytes}");
+            }
         }
     }
 

@@ -404,8 +404,15 @@ fn a_tool_name_in_fragments_is_scanned_as_clients_join_it() {
     );
     assert!(!received.bytes().contains("\"1111 1111\""));
 
-    let repeated = openai(&redact(), vec![part("pay"), part("pay"), part("pay")]);
-    assert!(repeated.step.blocked.is_none());
+    for policy in [redact(), block_cards()] {
+        let repeated = openai(&policy, vec![part("pay"), part("pay"), finish(0, "tool_calls")]);
+        assert!(repeated.step.blocked.is_none());
+    }
+    let waiting = openai(
+        &block_cards(),
+        vec![part("pay_"), part("bob"), finish(0, "tool_calls")],
+    );
+    assert_eq!(waiting.openai()["0.tool_calls.0.name"], "pay_bob");
 }
 
 #[test]

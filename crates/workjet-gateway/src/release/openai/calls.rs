@@ -198,6 +198,8 @@ fn complete(known: &mut Value, later: Value) {
                 .zip(later)
                 .for_each(|(known, later)| complete(known, later));
         }
+        // As clients join what comes in fragments; what is repeated stays.
+        (Value::String(known), Value::String(later)) if *known != later => known.push_str(&later),
         (known, later) => {
             if fragment::is_hollow(known) {
                 *known = later;

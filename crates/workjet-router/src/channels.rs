@@ -37,7 +37,7 @@ enum Delta {
     Text,
     InputJson,
     Thinking,
-    /// `cited_text` of a citation, which comes whole: `number` counts within one frame.
+    /// A text of a citation, by name. It comes whole.
     Citation(&'static str),
 }
 

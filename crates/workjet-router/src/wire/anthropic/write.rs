@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::chat::{
     Arguments, Effort, Format, Media, Message, Part, Request, Role, Source, Thinking, Tool, ToolChoice,
+    ToolResult,
 };
 use crate::wire::parse_object;
 use crate::{Outbound, RequestError};
@@ -143,30 +144,31 @@ fn blocks(
                     json!({"type": "tool_use", "id": tool_id(call.id), "name": call.name, "input": input}),
                 );
             }
-            Part::ToolResult(result) => {
-                let mut content = Vec::new();
-                for part in &result.parts {
-                    match part {
-                        Part::Text("") => {}
-                        Part::Text(text) => content.push(json!({"type": "text", "text": text})),
-                        Part::Media(media) => content.push(write_media(media)?),
-                        _ => {}
-                    }
-                }
-                let content = match content.as_slice() {
-                    [only] if only["type"] == "text" => only["text"].clone(),
-                    _ => content.into(),
-                };
-                let mut block =
-                    json!({"type": "tool_result", "tool_use_id": tool_id(result.id), "content": content});
-                if result.is_error {
-                    block["is_error"] = true.into();
-                }
-                blocks.push(block);
-            }
+            Part::ToolResult(result) => blocks.push(tool_result(result)?),
         }
     }
     Ok(blocks)
+}
+
+fn tool_result(result: &ToolResult<'_>) -> Result<Value, RequestError> {
+    let mut content = Vec::new();
+    for part in &result.parts {
+        match part {
+            Part::Text("") => {}
+            Part::Text(text) => content.push(json!({"type": "text", "text": text})),
+            Part::Media(media) => content.push(write_media(media)?),
+            Part::Thinking { .. } | Part::ToolCall(_) | Part::ToolResult(_) => {}
+        }
+    }
+    let content = match content.as_slice() {
+        [only] if only["type"] == "text" => only["text"].clone(),
+        _ => content.into(),
+    };
+    let mut block = json!({"type": "tool_result", "tool_use_id": tool_id(result.id), "content": content});
+    if result.is_error {
+        block["is_error"] = true.into();
+    }
+    Ok(block)
 }
 
 /// Anthropic takes ids of letters, digits, `_` and `-` only. Calls and results are changed alike.

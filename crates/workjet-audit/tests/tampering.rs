@@ -254,6 +254,35 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn gateway_does_not_write_on_a_changed_journal_or_head(
+        place in any::<prop::sample::Index>(),
+        is_head in any::<bool>(),
+        bit in 0..8_u8,
+        cut in prop::option::of(any::<prop::sample::Index>()),
+        rubbish in prop::collection::vec(1_u8.., 0..9),
+    ) {
+        thread_local! {
+            static SOUND: Stored = logged(270).stored(scope().tenant());
+        }
+        let mut stored = SOUND.with(Clone::clone);
+        let bytes = if is_head { stored.head.as_mut() } else { stored.journal.as_mut() }.expect("it is there");
+        let at = place.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        bytes.extend(rubbish);
+        let store = MemoryLogStore::new();
+        store.tamper(scope().tenant(), stored);
+        let error = block_on(Log::new(store).append(&scope(), entry("next", Kind::AuthLogin))).expect_err("it was changed");
+        prop_assert_eq!(error.kind(), workjet_audit::ErrorKind::Corrupt);
+    }
+}
+
 #[test]
 fn remembered_checkpoint_finds_a_log_that_was_put_back_or_rewritten() {
     let scope = scope();

@@ -482,3 +482,29 @@ fn an_id_that_comes_again_means_the_latest_call() {
         (&json!("f"), &json!("g"))
     );
 }
+
+#[test]
+fn an_images_address_reaches_those_who_fetch() {
+    let url = "https://example.com/a.png";
+    let image = json!({"type": "image_url", "image_url": {"url": url, "detail": "high"}});
+    let request = parsed(
+        Inbound::OpenAiChat,
+        json!({"messages": [{"role": "user", "content": [image]}]}),
+    );
+    let request = request.encode(Outbound::Anthropic, "c").unwrap();
+    assert_eq!(request.dropped, ["image_url.detail"]);
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    let block = json!({"type": "image", "source": {"type": "url", "url": url}});
+    assert_eq!(body["messages"][0]["content"], json!([block]));
+
+    let body = sent(
+        Inbound::AnthropicMessages,
+        Outbound::OpenAi,
+        "o",
+        json!({"messages": [{"role": "user", "content": [block]}]}),
+    );
+    assert_eq!(
+        body["messages"][0]["content"][0],
+        json!({"type": "image_url", "image_url": {"url": url}})
+    );
+}

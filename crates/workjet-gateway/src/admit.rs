@@ -176,7 +176,7 @@ async fn reserve(
         .rates
         .reserve(scope, &ticket.id, &charges, ticket.started, ttl)
         .await;
-    match decision.map_err(|_| Refusal::unavailable())? {
+    match decision? {
         Decision::Allow(standings) => Ok(standings),
         Decision::Deny {
             retry_after,

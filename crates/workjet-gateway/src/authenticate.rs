@@ -85,11 +85,7 @@ fn credential(headers: &HeaderMap) -> Result<Credential, Refusal> {
 }
 
 async fn by_key(host: &Host, key: &ApiKey, now: Timestamp) -> Result<Authenticated, Refusal> {
-    let stored = host
-        .keys
-        .find_by_hash(&key.hash())
-        .await
-        .map_err(|_| Refusal::unavailable())?;
+    let stored = host.keys.find_by_hash(&key.hash()).await?;
     let stored = stored.ok_or_else(Refusal::unauthenticated)?;
     let principal = stored.verify(key, now).map_err(|_| Refusal::unauthenticated())?;
     if stored
@@ -106,11 +102,7 @@ async fn by_key(host: &Host, key: &ApiKey, now: Timestamp) -> Result<Authenticat
 }
 
 async fn by_session(host: &Host, token: &SessionToken, now: Timestamp) -> Result<Authenticated, Refusal> {
-    let stored = host
-        .sessions
-        .find_by_hash(&token.hash())
-        .await
-        .map_err(|_| Refusal::unavailable())?;
+    let stored = host.sessions.find_by_hash(&token.hash()).await?;
     let stored = stored.ok_or_else(Refusal::unauthenticated)?;
     let principal = stored
         .verify(token, now)

@@ -317,8 +317,12 @@ pub(crate) struct KeyedHash(Hmac<Sha256>);
 
 impl KeyedHash {
     pub(crate) fn add(mut self, bytes: &[u8]) -> Self {
-        self.0.update(bytes);
+        self.update(bytes);
         self
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
     }
 
     /// The hash as hex, behind the name of its algorithm.

@@ -141,3 +141,39 @@ const fn reason(reason: UnscannableReason) -> &'static str {
         _ => "other",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+    use workjet_audit::Kind;
+    use workjet_dlp::{Engine, Policy, Shape};
+    use workjet_tenant::Actor;
+
+    use super::*;
+
+    #[test]
+    fn many_findings_are_counted_where_they_cannot_be_listed() {
+        let card = ["4111", "1111", "1111", "1111"].join(" ");
+        let mut body: Value = (0..200).map(|_| json!(format!("{card} and {card}"))).collect();
+        let report = Engine::standard().redact_json(&mut body, &Shape::Any, &Policy::redact_all());
+        let mut findings = Findings::default();
+        findings.add(Direction::Request, &report.findings);
+
+        assert_eq!(
+            findings.to_header().as_deref(),
+            Some("request=credit_card:redact*400")
+        );
+        let tenant = "default".parse().expect("an id");
+        let entry = findings.log(Entry::new(
+            "e",
+            Timestamp::UNIX_EPOCH,
+            tenant,
+            Actor::System,
+            Kind::AiIntent,
+        ));
+        let listed: u64 = entry.findings.iter().map(|finding| finding.count).sum();
+        assert_eq!(entry.findings.len(), MAX_FINDINGS);
+        assert_eq!(listed + entry.findings_more, 400);
+    }
+}

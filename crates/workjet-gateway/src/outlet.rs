@@ -120,7 +120,7 @@ impl Outlet {
             head.send(Head::Stream(headers, body_end)).map_err(|_| Gone)?;
             self.body = Some(body);
         }
-        self.hash = self.hash.clone().add(&piece.0);
+        self.hash.update(&piece.0);
         let body = self.body.as_mut().ok_or(Gone)?;
         body.send(piece.0.into()).await.map_err(|_| Gone)
     }

@@ -162,23 +162,22 @@ fn join(base: &str, path: &str) -> Result<String, Refusal> {
         // The demo has no address.
         return Ok(String::new());
     }
-    let refused = |_| Refusal::invalid("this model name cannot be part of an address").at("model");
+    let refused = || Refusal::invalid("this model name cannot be part of an address").at("model");
     let base = Url::parse(base).map_err(|_| Refusal::internal())?;
+    let folder = format!("{}/", base.path().trim_end_matches('/'));
     let text = format!(
         "{}/{}",
         base.as_str().trim_end_matches('/'),
         path.trim_start_matches('/')
     );
-    let url = Url::parse(&text).map_err(|_| refused(()))?;
-    let below = url.path().starts_with(base.path().trim_end_matches('/'));
-    if url.origin() != base.origin()
-        || !below
-        || url.fragment().is_some()
-        || url.username() != base.username()
-    {
-        return Err(refused(()));
+    let url = Url::parse(&text).map_err(|_| refused())?;
+    let stays =
+        url.origin() == base.origin() && url.username() == base.username() && url.path().starts_with(&folder);
+    if stays && url.fragment().is_none() {
+        Ok(url.into())
+    } else {
+        Err(refused())
     }
-    Ok(url.into())
 }
 
 /// The entry that every kind of record about a request begins with.
@@ -336,5 +335,53 @@ fn count(core: &Core, tokens: &Tokens) {
     ];
     for (class, count) in classes {
         core.metrics.tokens(class, count.unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_stays_below_its_base() {
+        let joined = |base: &str, path: &str| join(base, path).map_err(|refusal| refusal.code());
+        let base = "https://api.test/v1";
+        assert_eq!(
+            joined(base, "chat/completions"),
+            Ok("https://api.test/v1/chat/completions".to_owned())
+        );
+        assert_eq!(
+            joined("https://api.test", "v1/messages"),
+            Ok("https://api.test/v1/messages".to_owned())
+        );
+        assert_eq!(
+            joined(
+                "http://127.0.0.1:8080/",
+                "/v1beta/models/m:streamGenerateContent?alt=sse"
+            ),
+            Ok("http://127.0.0.1:8080/v1beta/models/m:streamGenerateContent?alt=sse".to_owned())
+        );
+        for path in [
+            "../secret",
+            "a/../../b",
+            "..%2f",
+            "%2e%2e/x",
+            "chat#x",
+            "/../../",
+            "..\\..\\x",
+        ] {
+            match joined(base, path) {
+                Ok(url) => assert!(
+                    url.starts_with("https://api.test/v1/") && !url.contains('#'),
+                    "{path}: {url}"
+                ),
+                Err(code) => assert_eq!(code, "invalid_request", "{path}"),
+            }
+        }
+        assert_eq!(joined(base, "../secret"), Err("invalid_request"));
+        assert_eq!(
+            joined("https://api.test/v1", "../v1-other/x"),
+            Err("invalid_request")
+        );
     }
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use workjet_router::ApiError;
-use workjet_tenant::Standing;
+use workjet_tenant::{Standing, StoreError};
 
 use crate::findings::Findings;
 
@@ -205,6 +205,14 @@ impl Refusal {
             retry_after: self.retry_after,
             param: self.param.clone(),
         }
+    }
+}
+
+/// What is unknown is refused; why is for the operator alone.
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(kind = ?error.kind(), %error, "a store failed");
+        Self::unavailable()
     }
 }
 

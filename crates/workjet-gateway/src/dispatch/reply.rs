@@ -69,8 +69,8 @@ impl Run<'_> {
         let mut out = Outgoing::default();
         loop {
             let next = self.wait(self.core.timeouts.idle, body.next()).await;
-            let (frames, broken) = translate(&mut translator, next);
-            let said = frames.iter().map(|frame| self.said(frame)).sum();
+            let (mut frames, broken) = translate(&mut translator, next);
+            let said = frames.iter_mut().map(|frame| self.said(frame)).sum();
             self.learn(translator.usage().clone(), translator.answered_model(), said);
             if self.client_gone {
                 if broken.is_some() || translator.is_complete() {
@@ -175,13 +175,14 @@ impl Run<'_> {
     }
 
     /// The text in a frame, in bytes.
-    fn said(&self, frame: &Frame) -> usize {
-        let Data::Json(value) = &frame.data else { return 0 };
-        let mut value = value.clone();
+    fn said(&self, frame: &mut Frame) -> usize {
+        let Data::Json(value) = &mut frame.data else {
+            return 0;
+        };
         self.inspected()
             .chat()
             .inbound()
-            .deltas(&mut value)
+            .deltas(value)
             .iter()
             .map(|(_, text)| text.len())
             .sum()

@@ -12,6 +12,7 @@
 //! called.
 
 mod answer;
+mod attempts;
 mod models;
 mod operations;
 mod session;

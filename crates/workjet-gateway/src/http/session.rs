@@ -1,12 +1,12 @@
 //! Logging in and out, and changing the password.
 //!
-//! A login gives the same answer for an unknown user as for a wrong password, after the same work. Attempts are counted
-//! per account and per address, under keyed pseudonyms. What happens is in the log before the client learns of it.
+//! A login gives the same answer for an unknown user as for a wrong password, after the same work. What happens is in
+//! the log before the client learns of it.
 
-use std::num::NonZeroU64;
 use std::time::Duration;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -14,14 +14,15 @@ use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN, SET_COOKI
 use http::request::Parts;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use workjet_audit::{Entry, Kind};
 use workjet_auth::{LoginName, LoginRecord, NewSession, Password, SessionToken, User, cookie, same_origin};
-use workjet_tenant::{Actor, Charge, Decision, LimitKey, Quota, RequestId, Scope, SessionId, TenantId};
+use workjet_router::Inbound;
+use workjet_tenant::{Actor, RequestId, Scope, SessionId};
 
 use super::App;
-use crate::core::DEFAULT_TENANT;
-use crate::host::RemoteAddress;
+use super::attempts::{Attempt, default_tenant};
 use crate::pipeline::{Authenticated, authenticate};
 use crate::receive::receive;
 use crate::record::append;
@@ -31,24 +32,8 @@ use crate::{Host, Refusal};
 const IDLE: Duration = Duration::from_secs(8 * 3600);
 const ABSOLUTE: Duration = Duration::from_secs(72 * 3600);
 
-/// A login form is short.
+/// A form is short.
 const MAX_FORM: usize = 16 * 1024;
-
-/// Ten at once, then one a minute: enough for a forgetful person, too little for guessing.
-const PER_ACCOUNT: Quota = quota(60, 3600, 10);
-/// Many people may share an address.
-const PER_ADDRESS: Quota = quota(600, 3600, 60);
-
-const fn quota(limit: u64, per_seconds: u64, burst: u64) -> Quota {
-    let (Some(limit), Some(burst)) = (NonZeroU64::new(limit), NonZeroU64::new(burst)) else {
-        panic!("a quota is not zero");
-    };
-    Quota {
-        limit,
-        per: Duration::from_secs(per_seconds),
-        burst,
-    }
-}
 
 #[derive(Deserialize)]
 struct LoginForm {
@@ -77,112 +62,155 @@ pub(super) async fn password(State(app): State<App>, request: Request) -> Respon
     answer(try_password(&app, request).await)
 }
 
-/// `GET /auth/me`: who the credential belongs to.
+/// `GET /auth/me`: whose credential it is.
 pub(super) async fn me(State(app): State<App>, request: Parts) -> Response {
     answer(try_me(&app, &request).await)
 }
 
 fn answer(result: Result<Response, Refusal>) -> Response {
-    result
-        .unwrap_or_else(|refusal| refusal.to_response(workjet_router::Inbound::OpenAiChat, HeaderMap::new()))
+    result.unwrap_or_else(|refusal| refusal.to_response(Inbound::OpenAiChat, HeaderMap::new()))
 }
 
 async fn try_login(app: &App, request: Request) -> Result<Response, Refusal> {
-    let (core, host) = (&app.core, &app.host);
-    let (parts, body) = request.into_parts();
-    from_own_page(&parts.headers)?;
-    let address = parts.extensions.get::<RemoteAddress>().copied();
-    let request = parts.extensions.get::<RequestId>().cloned();
-    let form: LoginForm = form(app, &parts.headers, body).await?;
-    let password = Password::attempt(form.password);
+    let host = &app.host;
+    let (request, body) = request.into_parts();
+    from_own_page(&request.headers)?;
+    let form: LoginForm = form(app, &request.headers, body).await?;
 
     // An address that is none is counted and refused like one that nobody has.
     let login: Result<LoginName, _> = form.email.parse();
-    let account = login.as_ref().map_or(form.email.as_str(), LoginName::as_str);
-    let account = pseudonym(app, "login account", account.as_bytes());
-    count_attempt(app, Some(&account), address, request.as_ref()).await?;
+    let attempt = Attempt::new(
+        app,
+        login.as_ref().map_or(&form.email, LoginName::as_str),
+        &request,
+    );
+    attempt.count(app).await?;
 
     let record = match &login {
-        Ok(login) => host
-            .users
-            .find_by_login(login)
-            .await
-            .map_err(|_| Refusal::unavailable())?,
+        Ok(login) => host.users.find_by_login(login).await?,
         Err(_) => None,
     };
     let hash = record.as_ref().and_then(|record| record.password.clone());
     let is_right = host
         .passwords
-        .verify(password, hash)
-        .await
-        .map_err(|_| Refusal::unavailable())?;
+        .verify(Password::attempt(form.password), hash)
+        .await?;
     match record {
         Some(LoginRecord {
             user,
             tenant_disabled: false,
             ..
-        }) if is_right && !user.disabled => {
-            begin_session(app, &user, Kind::AuthLogin, request.as_ref()).await
-        }
+        }) if is_right && !user.disabled => begin_session(app, &user, &request, true).await,
         record => {
-            let tenant = record
+            let user = record.map(|record| record.user);
+            let tenant = user
                 .as_ref()
-                .map_or_else(default_tenant, |record| record.user.tenant.clone());
+                .map_or_else(default_tenant, |user| user.tenant.clone());
             let scope = host.operator.system_scope(&tenant);
-            let now = host.clock.now();
-            let mut entry = event(
-                host,
-                now,
-                &scope,
-                scope.actor().clone(),
-                Kind::AuthLoginFailed,
-                request.as_ref(),
-            )
-            .status(401)
-            .code("unauthenticated")
-            .detail("account", account);
-            if let Some(record) = &record {
-                entry = entry.subject(&record.user.id);
-            }
-            if let Some(address) = address {
-                entry = entry.detail(
-                    "address",
-                    pseudonym(app, "login address", address.0.to_string().as_bytes()),
-                );
-            }
+            let entry = event(host, &scope, Kind::AuthLoginFailed, &request)
+                .status(401)
+                .code("unauthenticated");
+            let entry = attempt.describe(entry);
+            let entry = match &user {
+                Some(user) => entry.subject(&user.id),
+                None => entry,
+            };
             append(host, &scope, entry).await?;
-            core.metrics.request("login", "unauthenticated", Duration::ZERO);
+            app.core
+                .metrics
+                .request("login", "unauthenticated", Duration::ZERO);
             Err(Refusal::wrong_login())
         }
     }
 }
 
+async fn try_logout(app: &App, request: &Parts) -> Result<Response, Refusal> {
+    let host = &app.host;
+    let caller = authenticate(host, &request.headers, true).await?;
+    let (scope, session) = (caller.scope(), session_of(&caller)?);
+    let entry = event(host, scope, Kind::AuthLogout, request)
+        .status(204)
+        .code("ok");
+    append(host, scope, entry).await?;
+    host.sessions.revoke(scope, session, host.clock.now()).await?;
+    Ok((
+        StatusCode::NO_CONTENT,
+        [(SET_COOKIE, set_cookie(cookie::clear())?)],
+    )
+        .into_response())
+}
+
+async fn try_password(app: &App, request: Request) -> Result<Response, Refusal> {
+    let host = &app.host;
+    let (request, body) = request.into_parts();
+    let caller = authenticate(host, &request.headers, true).await?;
+    session_of(&caller)?;
+    let form: PasswordForm = form(app, &request.headers, body).await?;
+
+    let scope = caller.scope();
+    let user = scope.user().ok_or_else(Refusal::unauthenticated)?;
+    let record = host
+        .users
+        .login_record(scope, user)
+        .await?
+        .ok_or_else(Refusal::unauthenticated)?;
+    Attempt::new(app, record.user.login.as_str(), &request)
+        .count(app)
+        .await?;
+    if !host
+        .passwords
+        .verify(Password::attempt(form.current), record.password)
+        .await?
+    {
+        return Err(Refusal::forbidden("the current password is wrong"));
+    }
+    let new = Password::parse(form.new).map_err(|reason| Refusal::invalid(reason.to_string()).at("new"))?;
+    let hash = host.passwords.hash(new).await?;
+    let entry = event(host, scope, Kind::AuthPasswordChanged, &request)
+        .subject(user)
+        .status(200)
+        .code("ok");
+    let is_changed = host
+        .users
+        .set_password(scope, user, &hash, host.clock.now(), &entry.to_outbox())
+        .await?;
+    if !is_changed {
+        return Err(Refusal::unauthenticated());
+    }
+    // The change is in the log, and with it the end of every session. The new one belongs to it.
+    begin_session(app, &record.user, &request, false).await
+}
+
+async fn try_me(app: &App, request: &Parts) -> Result<Response, Refusal> {
+    let caller = authenticate(&app.host, &request.headers, false).await?;
+    let user = caller.scope().user().ok_or_else(Refusal::unauthenticated)?;
+    let user = app
+        .host
+        .users
+        .user(caller.scope(), user)
+        .await?
+        .ok_or_else(Refusal::unauthenticated)?;
+    Ok(Json(describe(&user)).into_response())
+}
+
 /// Logs the login, makes the session, sets the cookie: in this order, so that no session is unlogged.
-async fn begin_session(
-    app: &App,
-    user: &User,
-    kind: Kind,
-    request: Option<&RequestId>,
-) -> Result<Response, Refusal> {
+async fn begin_session(app: &App, user: &User, request: &Parts, is_login: bool) -> Result<Response, Refusal> {
     let host = &app.host;
     let scope = host.operator.system_scope(&user.tenant);
     let (token, session) = new_session(host, user);
-    let actor = Actor::Session {
-        user: user.id.clone(),
-        session: session.id.clone(),
-    };
-    if kind == Kind::AuthLogin {
-        let entry = event(host, session.created, &scope, actor, kind, request)
+    if is_login {
+        let mut entry = event(host, &scope, Kind::AuthLogin, request)
             .status(200)
             .code("ok")
             .subject(&user.id);
+        entry.actor = Actor::Session {
+            user: user.id.clone(),
+            session: session.id.clone(),
+        };
         append(host, &scope, entry).await?;
     }
-    host.sessions
-        .create(&scope, &session)
-        .await
-        .map_err(|_| Refusal::unavailable())?;
-    let cookie = HeaderValue::try_from(cookie::set(&token, ABSOLUTE)).map_err(|_| Refusal::internal())?;
+    host.sessions.create(&scope, &session).await?;
+    let cookie = set_cookie(cookie::set(&token, ABSOLUTE))?;
     Ok(([(SET_COOKIE, cookie)], Json(describe(user))).into_response())
 }
 
@@ -203,95 +231,7 @@ fn new_session(host: &Host, user: &User) -> (SessionToken, NewSession) {
     (token, session)
 }
 
-async fn try_logout(app: &App, request: &Parts) -> Result<Response, Refusal> {
-    let host = &app.host;
-    let caller = authenticate(host, &request.headers, true).await?;
-    let session = session_of(&caller)?;
-    let (scope, now) = (caller.scope(), host.clock.now());
-    let id = request.extensions.get::<RequestId>();
-    let entry = event(host, now, scope, scope.actor().clone(), Kind::AuthLogout, id)
-        .status(204)
-        .code("ok");
-    append(host, scope, entry).await?;
-    host.sessions
-        .revoke(scope, session, now)
-        .await
-        .map_err(|_| Refusal::unavailable())?;
-    let cookie = HeaderValue::try_from(cookie::clear()).map_err(|_| Refusal::internal())?;
-    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response())
-}
-
-async fn try_password(app: &App, request: Request) -> Result<Response, Refusal> {
-    let host = &app.host;
-    let (parts, body) = request.into_parts();
-    let caller = authenticate(host, &parts.headers, true).await?;
-    session_of(&caller)?;
-    let address = parts.extensions.get::<RemoteAddress>().copied();
-    let request = parts.extensions.get::<RequestId>().cloned();
-    let form: PasswordForm = form(app, &parts.headers, body).await?;
-
-    let scope = caller.scope();
-    let user = scope.user().ok_or_else(Refusal::unauthenticated)?;
-    let record = host
-        .users
-        .login_record(scope, user)
-        .await
-        .map_err(|_| Refusal::unavailable())?;
-    let record = record.ok_or_else(Refusal::unauthenticated)?;
-    let account = pseudonym(app, "login account", record.user.login.as_str().as_bytes());
-    count_attempt(app, Some(&account), address, request.as_ref()).await?;
-
-    let current = Password::attempt(form.current);
-    if !host
-        .passwords
-        .verify(current, record.password)
-        .await
-        .map_err(|_| Refusal::unavailable())?
-    {
-        return Err(Refusal::forbidden("the current password is wrong"));
-    }
-    let new = Password::parse(form.new).map_err(|reason| Refusal::invalid(reason.to_string()).at("new"))?;
-    let hash = host
-        .passwords
-        .hash(new)
-        .await
-        .map_err(|_| Refusal::unavailable())?;
-    let now = host.clock.now();
-    let entry = event(
-        host,
-        now,
-        scope,
-        scope.actor().clone(),
-        Kind::AuthPasswordChanged,
-        request.as_ref(),
-    )
-    .subject(user)
-    .status(200)
-    .code("ok");
-    let changed = host
-        .users
-        .set_password(scope, user, &hash, now, &entry.to_outbox())
-        .await;
-    if !changed.map_err(|_| Refusal::unavailable())? {
-        return Err(Refusal::unauthenticated());
-    }
-    begin_session(app, &record.user, Kind::AuthPasswordChanged, request.as_ref()).await
-}
-
-async fn try_me(app: &App, request: &Parts) -> Result<Response, Refusal> {
-    let caller = authenticate(&app.host, &request.headers, false).await?;
-    let scope = caller.scope();
-    let user = scope.user().ok_or_else(Refusal::unauthenticated)?;
-    let user = app
-        .host
-        .users
-        .user(scope, user)
-        .await
-        .map_err(|_| Refusal::unavailable())?;
-    Ok(Json(describe(&user.ok_or_else(Refusal::unauthenticated)?)).into_response())
-}
-
-fn describe(user: &User) -> serde_json::Value {
+fn describe(user: &User) -> Value {
     json!({ "user": { "id": user.id, "email": user.login.as_str(), "role": user.role, "tenant": user.tenant } })
 }
 
@@ -305,64 +245,19 @@ fn session_of(caller: &Authenticated) -> Result<&SessionId, Refusal> {
     }
 }
 
-/// Takes one attempt from the quotas of the account and the address.
-async fn count_attempt(
-    app: &App,
-    account: Option<&str>,
-    address: Option<RemoteAddress>,
-    request: Option<&RequestId>,
-) -> Result<(), Refusal> {
-    let host = &app.host;
-    // Who it is nobody knows yet, so attempts are counted in one place for all tenants.
-    let scope = host.operator.system_scope(&default_tenant());
-    let address = address.map(|address| pseudonym(app, "login address", address.0.to_string().as_bytes()));
-    let charge = |key: &str, quota| Charge {
-        key: LimitKey::login_attempts(key),
-        quota,
-        amount: 1,
-    };
-    let charges: Vec<Charge> = (account.map(|key| charge(key, PER_ACCOUNT)).into_iter())
-        .chain(address.as_deref().map(|key| charge(key, PER_ADDRESS)))
-        .collect();
-    let id = request.cloned().unwrap_or_else(|| crate::admit::request_id(host));
-    let now = host.clock.now();
-    let decision = host
-        .rates
-        .reserve(&scope, &id, &charges, now, Duration::from_secs(60))
-        .await;
-    match decision.map_err(|_| Refusal::unavailable())? {
-        Decision::Allow(_) => {
-            let spent = vec![1; charges.len()];
-            let _ = host.rates.settle(&scope, &id, &spent, now).await;
-            Ok(())
-        }
-        Decision::Deny { retry_after, .. } => Err(Refusal::rate_limited(retry_after)),
-    }
+fn set_cookie(text: String) -> Result<HeaderValue, Refusal> {
+    let mut value = HeaderValue::try_from(text).map_err(|_| Refusal::internal())?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
-/// A keyed stand-in for something guessable: the first 128 bits, in hex.
-fn pseudonym(app: &App, purpose: &str, text: &[u8]) -> String {
-    let hash = app.core.keyed_hash(purpose).add(text).finish();
-    let (_, hex) = hash.split_once(':').expect("a keyed hash names its algorithm");
-    hex[..32].to_owned()
-}
-
-async fn form<T: for<'de> Deserialize<'de>>(
-    app: &App,
-    headers: &HeaderMap,
-    body: axum::body::Body,
-) -> Result<T, Refusal> {
-    let is_json = headers
+/// Reads a form, which is JSON: a foreign page's form cannot send that without asking first.
+async fn form<T: DeserializeOwned>(app: &App, headers: &HeaderMap, body: Body) -> Result<T, Refusal> {
+    let kind = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| {
-            value
-                .split(';')
-                .next()
-                .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
-        });
-    if !is_json {
-        // A foreign page's form cannot send JSON without asking first.
+        .and_then(|value| value.split(';').next());
+    if !kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
         return Err(Refusal::invalid(
             "send JSON, with `content-type: application/json`",
         ));
@@ -378,24 +273,15 @@ fn from_own_page(headers: &HeaderMap) -> Result<(), Refusal> {
         .map_err(|_| Refusal::forbidden("a page of another origin may not log you in"))
 }
 
-fn event(
-    host: &Host,
-    now: Timestamp,
-    scope: &Scope,
-    actor: Actor,
-    kind: Kind,
-    request: Option<&RequestId>,
-) -> Entry {
+/// A log entry about something that happened now, by whoever the scope is for.
+fn event(host: &Host, scope: &Scope, kind: Kind, request: &Parts) -> Entry {
     let mut random = [0; 8];
     host.entropy.fill(&mut random);
+    let now = host.clock.now();
     let id = format!("ent_{:012x}{}", now.as_millisecond(), hex::encode(random));
-    let entry = Entry::new(id, now, scope.tenant().clone(), actor, kind);
-    match request {
+    let entry = Entry::new(id, now, scope.tenant().clone(), scope.actor().clone(), kind);
+    match request.extensions.get::<RequestId>() {
         Some(request) => entry.request(request),
         None => entry,
     }
-}
-
-fn default_tenant() -> TenantId {
-    DEFAULT_TENANT.parse().expect("`default` is a valid tenant id")
 }

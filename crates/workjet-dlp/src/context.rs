@@ -16,11 +16,11 @@ pub(crate) fn before_value_of(key: &str) -> Cow<'static, str> {
 }
 
 /// Parts of the words and names that rules look for.
+#[rustfmt::skip]
 const STEMS: &[&str] = &[
-    "acc", "amex", "auth", "aws", "call", "card", "cc", "cell", "code", "contact", "cred", "desk", "dial",
-    "fax", "itin", "key", "maestro", "master", "message", "mobile", "number", "office", "pan", "pass",
-    "phone", "pin", "pwd", "reach", "register", "ring", "secret", "security", "sms", "social", "ssn",
-    "taxpayer", "tel", "text", "token", "visa", "whatsapp",
+    "amex", "answering", "auth", "aws", "bearer", "call", "card", "cc", "cell", "contact", "cred", "debit", "desk", "dial", "fax",
+    "handy", "hotline", "itin", "jwt", "key", "maestro", "message", "mob", "pan", "pass", "pat", "phone", "pw", "reach", "register",
+    "ring", "secret", "sms", "social", "ss", "taxpayer", "tel", "text", "tin", "token", "visa", "voicemail", "whatsapp",
 ];
 
 fn may_matter(key: &str) -> bool {
@@ -101,6 +101,13 @@ impl Words {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_word_that_a_rule_looks_for_is_passed_over_in_a_key() {
+        for word in crate::rules::words().chain(crate::name::words()) {
+            assert!(may_matter(word.trim()), "{word}");
+        }
+    }
 
     #[test]
     fn names_and_sentences_read_alike() {

@@ -152,6 +152,15 @@ const SECRET_KEYS: &[&str] = &[
     "session", "webhook", "root", "host", "function", "integration",
 ];
 
+/// All words that make a name secret; `key` needs another before it.
+#[cfg(test)]
+pub(crate) fn words() -> impl Iterator<Item = &'static str> {
+    [PASSWORDS, SECRETS, &["token", "tokens", "key", "keys"]]
+        .into_iter()
+        .flatten()
+        .copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -108,6 +108,9 @@ impl Scanner {
     }
 
     fn advance(&mut self, chunk: &[u8], last: bool, out: &mut dyn Sink) -> Flow {
+        if let Some(finding) = &self.cursor.blocked {
+            return Flow::Blocked(finding.clone());
+        }
         self.kept.extend_from_slice(chunk);
         let flow = self.cursor.drive(
             &self.engine.rules,
@@ -210,9 +213,6 @@ impl Cursor {
         scratch: &mut Scratch,
         out: &mut dyn Sink,
     ) -> Flow {
-        if let Some(finding) = &self.blocked {
-            return Flow::Blocked(finding.clone());
-        }
         let window = Window {
             bytes,
             origin: self.origin,

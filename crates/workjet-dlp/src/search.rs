@@ -47,6 +47,15 @@ impl<'t> Window<'t> {
         at.checked_sub(1).and_then(|before| self.byte(before))
     }
 
+    /// Whether an ASCII letter or digit stands before `at`, unless it is that of an escape such as `\n` in quoted source code.
+    pub(crate) fn follows_word(&self, at: usize) -> bool {
+        match self.byte_before(at) {
+            Some(b'n' | b't' | b'r') => self.byte_before(at - 1) != Some(b'\\'),
+            Some(byte) => byte.is_ascii_alphanumeric(),
+            None => false,
+        }
+    }
+
     /// The character that ends at `at`; `None` at the start of the text and after a byte that is not UTF-8.
     pub(crate) fn char_before(&self, at: usize) -> Option<char> {
         let tail = &self.bytes[at.saturating_sub(4)..at];
@@ -142,6 +151,8 @@ pub(crate) struct Rules {
     rules: Vec<Rule>,
     /// For each byte, the rules that can start with it.
     starts: Vec<Vec<u16>>,
+    /// The same within a word: few, so that a word costs little more than its first letter.
+    starts_in_words: Vec<Vec<u16>>,
     longest: usize,
 }
 
@@ -181,12 +192,17 @@ impl Rules {
                 kind,
             })
             .collect();
-        let starts = (0..=u8::MAX)
-            .map(|byte| {
-                let can_start = |(index, rule): (usize, &Rule)| rule.can_start(byte).then_some(index as u16);
-                rules.iter().enumerate().filter_map(can_start).collect()
-            })
-            .collect();
+        let starting = |can_start: fn(&Rule, u8) -> bool| -> Vec<Vec<u16>> {
+            let of_byte = |byte| {
+                (0..rules.len())
+                    .filter(|rule| can_start(&rules[*rule], byte))
+                    .map(|rule| rule as u16)
+                    .collect()
+            };
+            (0..=u8::MAX).map(of_byte).collect()
+        };
+        let starts = starting(Rule::can_start);
+        let starts_in_words = starting(Rule::can_start_in_word);
         let placeholder = rules.iter().map(|rule| rule.placeholder.len()).max().unwrap_or(0);
         let longest = rules
             .iter()
@@ -197,6 +213,7 @@ impl Rules {
         Self {
             rules,
             starts,
+            starts_in_words,
             longest,
         }
     }
@@ -239,7 +256,13 @@ impl Rules {
                     }
                 }
             }
-            for &index in &self.starts[usize::from(byte)] {
+            let in_word = byte.is_ascii_alphanumeric() && window.follows_word(at);
+            let starts = if in_word {
+                &self.starts_in_words
+            } else {
+                &self.starts
+            };
+            for &index in &starts[usize::from(byte)] {
                 let index = usize::from(index);
                 if actions[index] == Action::Off {
                     continue;
@@ -265,6 +288,9 @@ impl Rules {
     /// for capital letters redact a text twice.
     fn placeholder(&self, window: &Window<'_>, at: usize) -> Placeholder {
         let rest = &window.bytes[at..];
+        if rest.get(1).is_some_and(|byte| *byte != b'R') {
+            return Placeholder::No;
+        }
         let mut cut_off = false;
         for rule in &self.rules {
             let placeholder = rule.placeholder.as_bytes();
@@ -298,6 +324,13 @@ impl Rule {
     pub(crate) fn can_start(&self, byte: u8) -> bool {
         match &self.kind {
             Kind::BuiltIn(rule) => (rule.starts)(byte),
+            Kind::Custom(custom) => custom.can_start(byte),
+        }
+    }
+
+    fn can_start_in_word(&self, byte: u8) -> bool {
+        match &self.kind {
+            Kind::BuiltIn(rule) => rule.in_words && (rule.starts)(byte),
             Kind::Custom(custom) => custom.can_start(byte),
         }
     }

@@ -138,7 +138,7 @@ fn issued(digits: &[u8], said: bool) -> bool {
 }
 
 #[rustfmt::skip]
-const CARD_WORDS: &[&str] = &[
+pub(super) const CARD_WORDS: &[&str] = &[
     " card ", " cards ", " cardnumber ", " creditcard ", " credit ", " debit ", " visa ", " mastercard ",
     " maestro ", " amex ", " pan ", " cc ", " ccn ", " ccnum ",
 ];

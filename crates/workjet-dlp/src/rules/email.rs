@@ -32,6 +32,16 @@ pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
 fn local_part(window: &Window<'_>, at: usize) -> Result<usize, Verdict> {
     let mut here = at;
     loop {
+        // Most bytes are plain; the rest of the loop would come to the same about them.
+        let plain = window.bytes[here..]
+            .iter()
+            .take(MAX_LOCAL + 1)
+            .take_while(|byte| byte.is_ascii_alphanumeric())
+            .count();
+        here += plain;
+        if here - at > MAX_LOCAL {
+            return Err(Verdict::No);
+        }
         let char = match window.peek(here) {
             Peek::Char(char) => char,
             Peek::Edge => return Err(Verdict::No),

@@ -20,6 +20,9 @@ pub(crate) struct BuiltIn {
     pub(crate) finds: &'static str,
     /// Whether a match may begin with this byte: `verify` is called nowhere else.
     pub(crate) starts: fn(u8) -> bool,
+    /// Whether that holds within a word too: with an ASCII letter or digit before it that is not the end of an escape. Most
+    /// rules begin where a word does.
+    pub(crate) in_words: bool,
     /// Whether a match begins at this place. Reads at most `longest` bytes and one character from there on, and at most
     /// [`LOOK_BEHIND`](crate::search::LOOK_BEHIND) bytes before.
     pub(crate) verify: fn(&Window<'_>, usize) -> Verdict,
@@ -41,8 +44,8 @@ pub(crate) static BUILT_IN: [BuiltIn; 13] = [
     rule(Detector::AWS_KEY, "secret access keys", aws::secret_starts, aws::secret_key, aws::SECRET_LONGEST),
     rule(Detector::API_SECRET, "passwords in URLs", named::url_starts, named::url_password, named::URL_LONGEST),
     rule(Detector::API_SECRET, "values of Authorization headers", named::authorization_starts, named::authorization, named::AUTHORIZATION_LONGEST),
-    rule(Detector::CREDIT_CARD, "payment card numbers", card::starts, card::verify, card::LONGEST),
-    rule(Detector::US_SSN, "social security and taxpayer numbers", ssn::starts, ssn::verify, ssn::LONGEST),
+    in_words(rule(Detector::CREDIT_CARD, "payment card numbers", card::starts, card::verify, card::LONGEST)),
+    in_words(rule(Detector::US_SSN, "social security and taxpayer numbers", ssn::starts, ssn::verify, ssn::LONGEST)),
     rule(Detector::PHONE, "telephone numbers", phone::starts, phone::verify, phone::LONGEST),
     rule(Detector::EMAIL, "e-mail addresses", email::starts, email::verify, email::LONGEST),
     catch_all(Detector::API_SECRET, "values of secret-sounding names", named::assigned_starts, named::assigned, named::ASSIGNED_LONGEST),
@@ -62,6 +65,7 @@ const fn rule(
         verify,
         longest,
         catch_all: false,
+        in_words: false,
     }
 }
 
@@ -79,15 +83,32 @@ const fn catch_all(
         verify,
         longest,
         catch_all: true,
+        in_words: false,
     }
 }
 
-/// Whether a token may begin here: no ASCII letter or digit stands before, unless it is that of an escape such as `\n` in
-/// quoted source code.
+/// `card4111…`, `SSN536…`.
+const fn in_words(mut rule: BuiltIn) -> BuiltIn {
+    rule.in_words = true;
+    rule
+}
+
+/// Whether a token may begin here: it is not within a word.
 fn is_token_start(window: &Window<'_>, at: usize) -> bool {
-    match window.byte_before(at) {
-        Some(b'n' | b't' | b'r') => window.byte_before(at - 1) == Some(b'\\'),
-        Some(byte) => !byte.is_ascii_alphanumeric(),
-        None => true,
-    }
+    !window.follows_word(at)
+}
+
+/// All words that rules look for before a value.
+#[cfg(test)]
+pub(crate) fn words() -> impl Iterator<Item = &'static str> {
+    [
+        card::CARD_WORDS,
+        ssn::SSN_WORDS,
+        phone::PHONE_WORDS,
+        phone::CALLING_WORDS,
+        &["aws", "secret"],
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }

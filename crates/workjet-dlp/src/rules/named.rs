@@ -143,12 +143,14 @@ fn scheme_before(window: &Window<'_>, at: usize) -> Option<Scheme> {
         let near = before[before.len().saturating_sub(32)..].to_ascii_lowercase();
         near.windows(13).any(|window| window == b"authorization")
     };
-    match scheme.to_ascii_lowercase().as_slice() {
-        b"bearer" => Some(Scheme::Token),
-        b"basic" if header() => Some(Scheme::Basic),
-        b"token" | b"apikey" | b"key" if header() => Some(Scheme::Token),
-        _ => None,
+    let is = |name: &str| scheme.eq_ignore_ascii_case(name.as_bytes());
+    if is("bearer") {
+        return Some(Scheme::Token);
     }
+    if is("basic") && header() {
+        return Some(Scheme::Basic);
+    }
+    ((is("token") || is("apikey") || is("key")) && header()).then_some(Scheme::Token)
 }
 
 /// More of a value does not change the verdict about it.

@@ -317,14 +317,14 @@ fn is_announced(behind: &[u8]) -> bool {
 }
 
 #[rustfmt::skip]
-const PHONE_WORDS: &[&str] = &[
+pub(super) const PHONE_WORDS: &[&str] = &[
     " phone ", " phones ", " telephone ", " tel ", " telefon ", " mobile ", " cell ", " cellphone ",
     " fax ", " desk ", " whatsapp ", " sms ", " handy ", " phonenumber ", " mob ", " call ", " dial ",
     " hotline ", " voicemail ",
 ];
 
 #[rustfmt::skip]
-const CALLING_WORDS: &[&str] = &[
+pub(super) const CALLING_WORDS: &[&str] = &[
     " call ", " answering ", " reach ", " text ", " message ", " messages ", " contact ", " ring ",
     " calls ",
 ];

@@ -92,7 +92,7 @@ fn kind(digits: &[u8; 9]) -> Kind {
     }
 }
 
-const SSN_WORDS: &[&str] = &[
+pub(super) const SSN_WORDS: &[&str] = &[
     " ssn ",
     " ssns ",
     " social security ",

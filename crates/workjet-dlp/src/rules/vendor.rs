@@ -3,6 +3,8 @@
 //! A token of fixed length must end where it should; of the others, the first bytes prove the match and the rest is taken
 //! along.
 
+use std::sync::LazyLock;
+
 use crate::checksum::base62_crc32;
 use crate::entropy::{Classes, distinct, is_placeholder, is_wordy};
 use crate::finding::Confidence;
@@ -33,17 +35,25 @@ pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
     }
     let first = window.bytes[at];
     let workjet = (first == b'w').then(|| workjet(window, at));
-    let others = FORMATS
-        .iter()
-        .filter(|format| format.prefix.as_bytes()[0] == first);
+    let others = &BY_FIRST_BYTE[usize::from(first)];
     let verdicts = workjet
         .into_iter()
-        .chain(others.map(|format| format.verify(window, at)));
+        .chain(others.iter().map(|format| format.verify(window, at)));
     verdicts
         .into_iter()
         .find(|verdict| !matches!(verdict, Verdict::No))
         .unwrap_or(Verdict::No)
 }
+
+static BY_FIRST_BYTE: LazyLock<Vec<Vec<&'static Format>>> = LazyLock::new(|| {
+    let begins = |byte: u8| {
+        FORMATS
+            .iter()
+            .filter(move |format| format.prefix.as_bytes()[0] == byte)
+            .collect()
+    };
+    (0..=u8::MAX).map(begins).collect()
+});
 
 struct Format {
     vendor: &'static str,

@@ -196,6 +196,10 @@ fn missing_and_exchanged_files_show() {
         sound.objects["entries/000/000/001"].clone(),
     );
     assert_tampered(&exchanged, "entries/000/000/002");
+    // A bundle that goes on where the journal ends, with a chain that is right: somebody added entries.
+    let mut added = logged(200).stored(scope.tenant());
+    added.objects = logged(256).stored(scope.tenant()).objects;
+    assert_tampered(&added, "journal");
     let other = other_tenant(600);
     assert_tampered(
         &Stored {

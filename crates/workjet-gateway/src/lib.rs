@@ -112,7 +112,8 @@ pub use crate::cleared::Cleared;
 pub use crate::config::{Config, ConfigError};
 pub use crate::core::{Core, CoreOptions, DEFAULT_TENANT, Provider, Settings, Timeouts};
 pub use crate::host::{
-    Clock, Entropy, Health, Host, PasswordHasher, RemoteAddress, Spawner, Task, Upstream, UpstreamError, UpstreamReply,
+    Clock, Entropy, Health, Host, PasswordHasher, RemoteAddress, Spawner, Task, Upstream, UpstreamError,
+    UpstreamReply,
 };
 pub use crate::http::router;
 pub use crate::pipeline::{Admitted, Authenticated, Inspected, Recorded};

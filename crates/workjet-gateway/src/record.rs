@@ -4,8 +4,9 @@
 //! durable in the tenant's log. [`Upstream`](crate::Upstream) takes nothing else. It can only be made here: the intent
 //! from an [`Inspected`] request, and each provider call from a recorded intent.
 
+mod outcome;
+
 use std::fmt;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -13,16 +14,16 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use url::Url;
-use workjet_audit::{Entry, Kind, Quality, Tokens};
-use workjet_router::{ApiError, CostQuality, Target, Usage, auth_header};
+use workjet_audit::{Entry, Kind};
+use workjet_router::{ApiError, Target, auth_header};
 use workjet_tenant::Scope;
 
+pub(crate) use self::outcome::record_outcome;
 use crate::admit::{Purpose, Ticket};
 use crate::config::ProviderKind;
 use crate::core::{Provider, dialect};
-use crate::dispatch::{Ended, Served, millis};
+use crate::dispatch::millis;
 use crate::inspect::Inspected;
-use crate::outlet::Outlet;
 use crate::{Core, Host, Refusal};
 
 /// Something that was inspected and logged.
@@ -237,104 +238,6 @@ pub(crate) async fn append(host: &Host, scope: &Scope, entry: Entry) -> Result<(
             Err(Refusal::audit_unavailable())
         }
         None => Err(Refusal::audit_unavailable()),
-    }
-}
-
-/// Logs how a request ended. When this returns, the entry is durable and the end of the reply may go out.
-pub(crate) async fn record_outcome(
-    core: &Core,
-    host: &Host,
-    recorded: &Recorded<Inspected>,
-    served: &Served,
-    ended: &Ended,
-    outlet: &Outlet,
-) -> Result<(), Refusal> {
-    let inspected = &recorded.0;
-    let now = host.clock.now();
-    let (code, status) = match ended {
-        Ended::Streamed(_) | Ended::Whole(_) => ("ok", Some(200)),
-        Ended::ClientGone => ("client_gone", outlet.has_begun().then_some(200)),
-        Ended::Refused(refusal) => (
-            refusal.code,
-            Some(if outlet.has_begun() { 200 } else { refusal.status }),
-        ),
-    };
-    let latency_ms = millis(inspected.ticket().started, now);
-    let mut entry = describe(
-        entry(inspected.ticket(), inspected.scope(), Kind::AiOutcome, now),
-        inspected,
-    )
-    .code(code)
-    .latency_ms(latency_ms);
-    entry.status = status;
-    entry.attempts.clone_from(&served.attempts);
-    entry = served.findings.log(entry);
-
-    if let Some(answered) = &served.answered {
-        entry = entry.model_answered(&answered.target.provider, answered.model.clone());
-        let tokens = tokens(&answered.usage);
-        if tokens != Tokens::default() {
-            entry = entry.tokens(tokens);
-        }
-        if inspected.ticket().purpose == Purpose::Chat {
-            let model = answered.model.as_deref().unwrap_or(&answered.target.model);
-            let (usage, is_counted) = answered.usage_or_guess(inspected.chat().estimated_input_tokens());
-            if let Some(cost) = core
-                .prices
-                .cost(answered.outbound, &answered.base_url, model, &usage, now)
-            {
-                let quality = match cost.quality {
-                    CostQuality::Exact if is_counted => Quality::Exact,
-                    _ => Quality::Estimated,
-                };
-                entry = entry.cost(cost.nano_usd, core.prices.hash(), quality);
-                core.metrics.cost(cost.nano_usd);
-            }
-        }
-        count(core, &tokens);
-    }
-    if let Some(commitment) = &served.commitment {
-        entry = entry.commit_request(commitment);
-    }
-    let rest = match ended {
-        Ended::Streamed(last) | Ended::Whole(last) => Some(&last.0),
-        Ended::ClientGone | Ended::Refused(_) => None,
-    };
-    if rest.is_some() || outlet.has_begun() {
-        entry = entry.commit_response(outlet.commitment(rest));
-    }
-    inspected.findings().count(&core.metrics);
-    served.findings.count(&core.metrics);
-    core.metrics.request(
-        inspected.ticket().dialect(),
-        code,
-        Duration::from_millis(latency_ms),
-    );
-    append(host, inspected.scope(), entry).await
-}
-
-fn tokens(usage: &Usage) -> Tokens {
-    Tokens {
-        input: usage.input,
-        cache_read: usage.cache_read,
-        cache_write_5m: usage.cache_write_5m,
-        cache_write_1h: usage.cache_write_1h,
-        output: usage.output,
-        reasoning: usage.reasoning,
-    }
-}
-
-fn count(core: &Core, tokens: &Tokens) {
-    let classes = [
-        ("input", tokens.input),
-        ("cache_read", tokens.cache_read),
-        ("cache_write_5m", tokens.cache_write_5m),
-        ("cache_write_1h", tokens.cache_write_1h),
-        ("output", tokens.output),
-        ("reasoning", tokens.reasoning),
-    ];
-    for (class, count) in classes {
-        core.metrics.tokens(class, count.unwrap_or_default());
     }
 }
 

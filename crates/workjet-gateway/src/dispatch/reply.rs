@@ -166,11 +166,19 @@ impl Run<'_> {
         }
     }
 
+    /// Keeps what the log wants to know.
     fn learn(&mut self, usage: Usage, model: Option<&str>, said_bytes: usize) {
-        if let Some(answered) = &mut self.served.answered {
-            answered.usage = usage;
-            answered.model = model.map(str::to_owned);
-            answered.said_bytes += said_bytes as u64;
+        // The name is the provider's, and goes into the log: it is looked at like everything else that a provider says.
+        let engine = &self.recorded.get().settings().engine;
+        let Some(answered) = &mut self.served.answered else {
+            return;
+        };
+        answered.usage = usage;
+        answered.said_bytes += said_bytes as u64;
+        if answered.model.is_none() {
+            answered.model = model
+                .filter(|model| engine.find_iter(model).next().is_none())
+                .map(str::to_owned);
         }
     }
 

@@ -139,3 +139,28 @@ async fn outcome_says_what_happened() {
             .is_some_and(|text| text.starts_with("hmac-sha256:"))
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn secret_in_a_providers_model_name_reaches_no_log() {
+    let gateway = Gateway::with(openai("")).await;
+    for reply in [
+        Script::whole(200, openai_reply("hi").replace("gpt-test-2026", &card())),
+        Script::stream(
+            openai_stream(&["hi"])
+                .iter()
+                .map(|frame| frame.replace("gpt-test-2026", &card())),
+        ),
+    ] {
+        let body = if matches!(&reply, Script::Reply { pieces, .. } if pieces.len() > 1) {
+            streamed("hi")
+        } else {
+            chat("hi")
+        };
+        gateway.memory.upstream.script(reply);
+        let answer = gateway.post("/v1/chat/completions", &body).await;
+        assert!(!answer.body.contains("4111"), "{}", answer.body);
+    }
+    for entry in gateway.log().await {
+        assert!(!entry.to_canonical_json().contains("4111"));
+    }
+}

@@ -119,7 +119,11 @@ impl Run<'_> {
                 // Within folders, links and devices are skipped; a path that was named is read whatever it is.
                 Ok(entry) if entry.depth() > 0 && !entry.file_type().is_some_and(|kind| kind.is_file()) => {}
                 Ok(entry) => self.file(entry.path())?,
-                Err(error) => self.complain(&error),
+                // The walker's own words name the path twice.
+                Err(error) => match error.io_error() {
+                    Some(error) => self.complain(error),
+                    None => self.complain(&error),
+                },
             }
         }
         Ok(())

@@ -166,7 +166,7 @@ fn failed(error: rusqlite::Error) -> StoreError {
 
 fn run(connection: &Connection, statement: &Statement) -> rusqlite::Result<Vec<Row>> {
     let mut prepared = connection.prepare_cached(&statement.sql)?;
-    let names: Vec<String> = prepared.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = prepared.column_names().map(str::to_owned).collect();
     let params: Vec<&dyn ToSql> = statement.params.iter().map(bind).collect();
     let mut rows = prepared.query(params.as_slice())?;
     let mut answer = Vec::new();

@@ -21,6 +21,8 @@ pub struct Quota {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LimitKey(String);
 
+const LOGIN: &str = "login/";
+
 impl LimitKey {
     /// Requests of one user.
     pub fn user_requests(user: &UserId) -> Self {
@@ -29,7 +31,12 @@ impl LimitKey {
 
     /// Login attempts, by a keyed pseudonym of what was attempted (account or address), never the thing itself.
     pub fn login_attempts(pseudonym: &str) -> Self {
-        Self(format!("login/{pseudonym}"))
+        Self(format!("{LOGIN}{pseudonym}"))
+    }
+
+    /// Whether strangers can make keys like this one at will.
+    pub(crate) fn is_of_strangers(&self) -> bool {
+        self.0.starts_with(LOGIN)
     }
 
     /// The key as text.

@@ -173,6 +173,35 @@ fn full_store_denies_newcomers_and_forgets_nobody() {
 }
 
 #[test]
+fn strangers_who_try_to_log_in_never_crowd_out_users() {
+    let store = MemoryRates::with_capacity(16 * 8);
+    let scope = scope("acme");
+    let attempt = |number: u64, now| {
+        let key = LimitKey::login_attempts(&format!("stranger-{number}"));
+        let charges = [Charge {
+            key,
+            ..charge("nobody", 1, 1)
+        }];
+        let decision = reserve(&store, &scope, &id(number), &charges, now);
+        now_or_never(store.settle(&scope, &id(number), &[1], now)).expect("memory answers");
+        matches!(decision, Decision::Allow(_))
+    };
+    let admitted = (0..100).filter(|number| attempt(*number, at(0))).count();
+    assert_eq!(admitted, 4, "half of the eight places of a shard");
+    for n in 0..4 {
+        let user = [charge(&format!("u{n}"), 1, 1)];
+        assert!(matches!(
+            reserve(&store, &scope, &id(1000 + n), &user, at(0)),
+            Decision::Allow(_)
+        ));
+    }
+    assert!(
+        (200..204).all(|number| attempt(number, at(200_000))),
+        "rest makes room for strangers, too"
+    );
+}
+
+#[test]
 fn clock_that_jumps_back_admits_nothing_extra() {
     let store = MemoryRates::new();
     let scope = scope("acme");

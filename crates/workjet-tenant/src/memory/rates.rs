@@ -27,7 +27,8 @@ const WHEN_FULL: Duration = Duration::from_secs(1);
 ///
 /// Memory is bounded twice. Keys at rest and reservations past their `ttl` are forgotten as calls come in. And there is
 /// a cap on keys and on open reservations: when it is reached, calls that would add one are denied, with a `retry_after`
-/// of a second, until something comes to rest. It never makes room by forgetting what somebody has spent.
+/// of a second, until something comes to rest. It never makes room by forgetting what somebody has spent. Keys that
+/// strangers can make at will (login attempts) may fill half of it, so that they never crowd out users.
 #[derive(Debug)]
 pub struct MemoryRates {
     shards: [Mutex<Shard>; SHARDS],
@@ -45,6 +46,8 @@ struct Shard {
     rests: BTreeSet<(Timestamp, Place)>,
     /// Every reservation, by the end of its `ttl`.
     ends: BTreeSet<(Timestamp, Name)>,
+    /// How many of the meters are of strangers.
+    strangers: usize,
     last_ticket: u64,
 }
 
@@ -180,11 +183,7 @@ impl Shard {
             };
             refusal = refusal.max(verdict);
         }
-        let new_keys = places
-            .iter()
-            .filter(|place| !self.meters.contains_key(*place))
-            .count();
-        if refusal == Verdict::Fits && (self.meters.len() + new_keys > max || self.open.len() >= max) {
+        if refusal == Verdict::Fits && !self.has_room(&places, max) {
             refusal = Verdict::Later(WHEN_FULL);
         }
         let retry_after = match refusal {
@@ -203,6 +202,7 @@ impl Shard {
         for (charge, place) in charges.iter().zip(&places) {
             let meter = self.meters.entry(place.clone()).or_insert_with(|| {
                 self.rests.insert((later(now, SLACK), place.clone()));
+                self.strangers += usize::from(place.1.is_of_strangers());
                 Meter::new(&charge.quota)
             });
             meter.spend(self.last_ticket, charge.amount, now);
@@ -219,6 +219,14 @@ impl Shard {
         self.ends.insert((ends, name.clone()));
         self.open.insert(name, reservation);
         Decision::Allow(standings)
+    }
+
+    fn has_room(&self, places: &[Place], max: usize) -> bool {
+        let new = || places.iter().filter(|place| !self.meters.contains_key(*place));
+        let new_strangers = new().filter(|(_, key)| key.is_of_strangers()).count();
+        self.open.len() < max
+            && self.meters.len() + new().count() <= max
+            && (new_strangers == 0 || self.strangers + new_strangers <= max.div_ceil(2))
     }
 
     fn standings(&self, charges: &[Charge], places: &[Place], now: Timestamp) -> Vec<Standing> {
@@ -278,6 +286,7 @@ impl Shard {
             // Judged by a time that lies SLACK in the past of the caller whose clock is furthest ahead.
             if meter.is_at_rest(earlier(now, SLACK)) {
                 self.meters.remove(&place);
+                self.strangers -= usize::from(place.1.is_of_strangers());
             } else {
                 let rest = later(now, meter.reset_after(now));
                 self.rests.insert((later(rest.max(due), SLACK), place));

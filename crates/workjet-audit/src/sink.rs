@@ -18,7 +18,7 @@ use crate::{AuditError, Entry};
 /// - The entry's tenant is the scope's.
 ///
 /// # Errors
-/// The caller must refuse whatever the entry was about. After [`Stopped`](crate::ErrorKind::Stopped) every later call
+/// The caller must refuse whatever the entry was about; the entry may nevertheless be in the log. After [`Stopped`](crate::ErrorKind::Stopped) every later call
 /// for the tenant fails alike.
 #[async_trait]
 pub trait AuditSink: Send + Sync {

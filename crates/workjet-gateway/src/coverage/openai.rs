@@ -111,6 +111,8 @@ static PROMPT: Shape = Object(&[
     ("role", Constant(&["system", "developer", "user"])),
     ("content", CONTENT),
     ("name", Text),
+    // As Ollama's own dialect has them.
+    ("images", List(&Opaque)),
 ]);
 
 /// What the model said before, as the client repeats it.
@@ -189,6 +191,43 @@ static PART: Shape = Tagged {
                 (
                     "file",
                     Object(&[("file_data", Opaque), ("file_id", Name), ("filename", Text)]),
+                ),
+            ]),
+        ),
+        // Not OpenAI's here, but servers that speak its dialect take them, and what they carry is as binary.
+        (
+            "input_image",
+            &Object(&[
+                ("type", Constant(&["input_image"])),
+                ("image_url", ADDRESS),
+                ("file_id", Name),
+                ("detail", Constant(&["auto", "low", "high", "original"])),
+            ]),
+        ),
+        (
+            "input_file",
+            &Object(&[
+                ("type", Constant(&["input_file"])),
+                ("file_data", Opaque),
+                ("file_url", Url),
+                ("file_id", Name),
+                ("filename", Text),
+            ]),
+        ),
+        (
+            "image",
+            &Object(&[
+                ("type", Constant(&["image"])),
+                ("image", Opaque),
+                ("url", Url),
+                (
+                    "source",
+                    Object(&[
+                        ("type", Name),
+                        ("media_type", Name),
+                        ("data", Opaque),
+                        ("url", Url),
+                    ]),
                 ),
             ]),
         ),

@@ -20,7 +20,8 @@ impl<D: Database> SqlStore<D> {
     /// # Errors
     /// As every store.
     pub async fn record(&self, scope: &Scope, record: &OutboxRecord) -> Result<(), StoreError> {
-        self.run(vec![crate::store::record(scope.tenant(), record)]).await?;
+        self.run(vec![crate::store::record(scope.tenant(), record)])
+            .await?;
         Ok(())
     }
 }

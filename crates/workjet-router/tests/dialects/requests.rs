@@ -28,12 +28,25 @@ fn the_same_dialect_passes_as_the_client_wrote_it_but_for_the_model() {
 }
 
 #[test]
+fn a_tool_result_is_not_decoded_on_its_way_to_google() {
+    let mut request = long_request(Inbound::OpenAiChat);
+    let result = request["messages"].as_array_mut().unwrap();
+    let result = result.iter_mut().find(|message| message["role"] == "tool").unwrap();
+    // What stands behind the escape was not scanned, so it must not come forth.
+    result["content"] = r#"{"card": "\u0034111"}"#.into();
+    let request = Inbound::OpenAiChat.parse(request).unwrap();
+    let request = request.encode(Outbound::Google, "gemini-2.5-flash").unwrap();
+    let sent = String::from_utf8(request.body).unwrap();
+    assert!(sent.contains(r"\\u0034111") && !sent.contains("4111\""), "{sent}");
+}
+
+#[test]
 fn a_conversation_with_tools_reaches_google() {
     let expected_parts = |error: bool| {
         let time = if error {
             json!({"error": "no clock"})
         } else {
-            json!({"hour": 9})
+            json!({"result": "{\"hour\": 9}"})
         };
         json!([
             {"functionResponse": {"name": "get_weather", "response": {"result": "12 °C"}}},

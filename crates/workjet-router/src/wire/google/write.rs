@@ -192,11 +192,9 @@ fn tool_result(result: &ToolResult<'_>, names: &HashMap<&str, &str>) -> Result<V
     let name = names.get(result.id).ok_or_else(|| {
         RequestError::bad_value(&result.at, "answers no tool call in the messages before it")
     })?;
-    let text = result.text(HERE)?;
-    let response = match serde_json::from_str(&text) {
-        Ok(Value::Object(map)) if !result.is_error => map.into(),
-        _ => json!({if result.is_error { "error" } else { "result" }: text}),
-    };
+    // Wrapped even if the text is an object already: parsing it would decode escapes (`\u0034111 …`) that were scanned as
+    // they stand, and so bring forth what was never looked at.
+    let response = json!({if result.is_error { "error" } else { "result" }: result.text(HERE)?});
     Ok(json!({"functionResponse": {"name": name, "response": response}}))
 }
 

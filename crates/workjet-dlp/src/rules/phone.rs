@@ -78,13 +78,7 @@ pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
             [b' ', b'-'] | [b'-', b' '] => opened,
             _ => false,
         };
-        if !number.can_go_on(&[]) {
-            break;
-        }
-        if here + gap == window.bytes.len() && !window.last && gap < 3 {
-            return Verdict::More;
-        }
-        if !fits {
+        if !fits || !number.can_go_on(&[]) {
             break;
         }
         if let [separator, ..] = separators {

@@ -221,6 +221,7 @@ def test_exports_can_be_cut_by_time_and_have_formats(mock, gateway):
     assert gateway.run("audit", "export", "--data", gateway.data, "--format", "papyrus", check=False).returncode == 2
 
 
+@pytest.mark.xfail(reason="these formats are announced in the command's help and come later", strict=True)
 @pytest.mark.parametrize("format", ["ocsf", "cef"])
 def test_other_formats_say_one_thing_an_entry(mock, gateway, format):
     post(gateway, "openai", body("openai", f"openai:{mock.says('ok')}"))

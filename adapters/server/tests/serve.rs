@@ -359,6 +359,8 @@ async fn sigterm_finishes_a_stream_before_the_process_ends() {
     // It takes no new connection from here on.
     let port = gateway.port();
     common::eventually(async || TcpStream::connect(("127.0.0.1", port)).is_err()).await;
+    // Longer than the process would live if it did not wait.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     provider.go_on.notify_one();
     while let Some(frame) = reply.body_mut().frame().await {
         received += &text(frame.expect("no break").data_ref().expect("data"));

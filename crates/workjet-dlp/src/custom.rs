@@ -25,7 +25,8 @@ const LONGEST_BYTES: usize = 4096;
 /// crate, Unicode `\b` included.
 ///
 /// A stream must know how long to wait, so a pattern needs a longest match: `EMP-[0-9]{6}` has one, `EMP-[0-9]+` needs
-/// [`max_len`](Self::max_len).
+/// [`max_len`](Self::max_len). At each place where a match can begin it is followed as far as it could go: text that keeps almost
+/// matching a long pattern costs time in proportion to the pattern's longest match.
 ///
 /// ```
 /// use workjet_dlp::{CustomPattern, Engine, Policy};

@@ -28,7 +28,7 @@ fn pieces() -> Vec<String> {
         "Authorization: Basic dXNlcjpwYXNz ", "Bearer ", "postgres://bob:", "s3cr3t!pw@db.host/x",
         "https://a.example/", "://", ":8080/", "hunter2x", "hunter", "9f8A7b6C5d4E3f2A1b0C", "aaaa",
         "changeme1", "Zq3!vR8#", "process.env.TOKEN2", "[REDACTED:email]", "[REDACTED:", "[RED",
-        "AKIA2E0A8F3B244C9986", "AKIAZQ3DRSTUVWXY2345", "ASIA", "A3TX",
+        "https://hooks.slack.com/services/", "T02AB3CD4/B05EF6GH7/x9Kq2ZxW9vRt3LmN7pYs5BdF", "AKIA2E0A8F3B244C9986", "AKIAZQ3DRSTUVWXY2345", "ASIA", "A3TX",
         "wJalrXUtnFEMI/K7MDENG/bPxRfiCY2pQ9zL7vTe", "aws_secret_access_key = ", "EMP-123456", "EMP-12345",
         "emp", "TCK-1", "TCK-12345678901", "été", "naïve", "日本", "😀", "\u{200d}", "foo bar", " ", " ", " ",
         "\n", "\t", ", ", ". ", ".", "-", "--", "-----", "_", "=", ": ", "\"", "'", "\\n", "x", "e", "ey",

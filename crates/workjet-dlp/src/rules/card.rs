@@ -104,19 +104,24 @@ fn card(window: &Window<'_>, at: usize, end: usize, digits: &[u8], said: bool) -
     })
 }
 
-/// In a table of 64-bit numbers the one before may have twenty digits, which no card has.
+/// In a table of 64-bit numbers one in a hundred looks like a card; the number before it hardly ever does as well.
 fn follows_large_number(behind: &[u8]) -> bool {
     let between = behind
         .iter()
         .rev()
         .take_while(|byte| matches!(byte, b',' | b' ' | b'\n' | b'\r' | b'\t'))
         .count();
-    let digits = behind[..behind.len() - between]
+    let before = &behind[..behind.len() - between];
+    let digits = before
         .iter()
         .rev()
         .take_while(|byte| byte.is_ascii_digit())
         .count();
-    between > 0 && digits > MAX_DIGITS
+    let number: Vec<u8> = before[before.len() - digits..]
+        .iter()
+        .map(|digit| digit - b'0')
+        .collect();
+    between > 0 && digits > 16 && (digits > MAX_DIGITS || !is_card(&number, false))
 }
 
 fn is_card(digits: &[u8], said: bool) -> bool {

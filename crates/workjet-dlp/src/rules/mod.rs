@@ -35,7 +35,7 @@ pub(crate) struct BuiltIn {
 /// Specific before generic before catch-all: at one start, the first of these that matches wins. Custom patterns stand between
 /// the last that is no catch-all and the first that is.
 #[rustfmt::skip]
-pub(crate) static BUILT_IN: [BuiltIn; 13] = [
+pub(crate) static BUILT_IN: [BuiltIn; 14] = [
     rule(Detector::API_SECRET, "private keys in PEM", token::pem_starts, token::pem, token::PEM_LONGEST),
     rule(Detector::API_SECRET, "tokens in a vendor's format", vendor::starts, vendor::verify, vendor::LONGEST),
     rule(Detector::API_SECRET, "JSON Web Tokens", token::jwt_starts, token::jwt, token::JWT_LONGEST),
@@ -43,6 +43,7 @@ pub(crate) static BUILT_IN: [BuiltIn; 13] = [
     rule(Detector::AWS_KEY, "Bedrock API keys", aws::bedrock_starts, aws::bedrock, aws::BEDROCK_LONGEST),
     rule(Detector::AWS_KEY, "secret access keys", aws::secret_starts, aws::secret_key, aws::SECRET_LONGEST),
     rule(Detector::API_SECRET, "passwords in URLs", named::url_starts, named::url_password, named::URL_LONGEST),
+    rule(Detector::API_SECRET, "paths of webhooks", named::webhook_starts, named::webhook, named::WEBHOOK_LONGEST),
     rule(Detector::API_SECRET, "values of Authorization headers", named::authorization_starts, named::authorization, named::AUTHORIZATION_LONGEST),
     in_words(rule(Detector::CREDIT_CARD, "payment card numbers", card::starts, card::verify, card::LONGEST)),
     in_words(rule(Detector::US_SSN, "social security and taxpayer numbers", ssn::starts, ssn::verify, ssn::LONGEST)),

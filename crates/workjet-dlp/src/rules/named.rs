@@ -65,6 +65,49 @@ fn follows_user(behind: &[u8]) -> bool {
         .is_some_and(u8::is_ascii_alphanumeric)
 }
 
+pub(super) const WEBHOOK_LONGEST: usize = 32;
+
+pub(super) fn webhook_starts(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+/// Addresses where whoever knows the path may post.
+const WEBHOOKS: &[&[u8]] = &[
+    b"hooks.slack.com/services/",
+    b"hooks.slack.com/workflows/",
+    b"discord.com/api/webhooks/",
+    b"discordapp.com/api/webhooks/",
+];
+
+/// The path of a chat service's webhook.
+pub(super) fn webhook(window: &Window<'_>, at: usize) -> Verdict {
+    let of_path = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-');
+    let behind = window.behind(at);
+    if !WEBHOOKS.iter().any(|address| behind.ends_with(address)) {
+        return Verdict::No;
+    }
+    let rest = &window.bytes[at..];
+    let length = rest
+        .iter()
+        .take(WEBHOOK_LONGEST)
+        .take_while(|byte| of_path(**byte))
+        .count();
+    if length < WEBHOOK_LONGEST {
+        return if length == rest.len() {
+            window.starved()
+        } else {
+            Verdict::No
+        };
+    }
+    if !rest[..length].contains(&b'/') || is_placeholder(&rest[12..length]) {
+        return Verdict::No;
+    }
+    Hit::new(at + length, Confidence::High)
+        .subtype("webhook")
+        .run(Run::While(of_path))
+        .into()
+}
+
 pub(super) const AUTHORIZATION_LONGEST: usize = 200;
 
 pub(super) fn authorization_starts(byte: u8) -> bool {

@@ -196,7 +196,11 @@ impl Number {
                 let area = local.first().is_none_or(|digit| *digit >= 2)
                     && local.get(1).is_none_or(|digit| *digit <= 8);
                 let group = more.len() <= 4 || self.parenthesis.is_some();
-                area && local.len() <= 10 && local.get(3).is_none_or(|digit| *digit >= 2) && group
+                area && local.len() <= 10
+                    && local
+                        .get(3)
+                        .is_none_or(|digit| *digit >= 2 || self.parenthesis.is_some())
+                    && group
             }
         }
     }
@@ -219,6 +223,10 @@ impl Number {
             } else {
                 Confidence::Medium
             });
+        }
+        // With its area in parentheses it can be nothing else, assigned or not: `(555) 123-4567` stands in every example.
+        if matches!(lengths, [3, 3, 4]) && self.parenthesis == Some(0) && digits[0] >= 2 && digits[1] <= 8 {
+            return Some(Confidence::Low);
         }
         if self.has_trunk_grouping() {
             return Some(if self.said {

@@ -118,6 +118,9 @@ impl ServerBuilder {
             health: Arc::new(upkeep.clone()),
             operator: operator.clone(),
         };
+        if config.is_demo() {
+            tracing::info!("no provider is configured: the built-in demo replies with what it was sent");
+        }
         upkeep.record(Kind::SystemStarted).await?;
         Ok(Server {
             url: url(&config, address),

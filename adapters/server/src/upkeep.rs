@@ -21,7 +21,7 @@ use crate::tls::Certificate;
 const DRAIN_EVERY: Duration = Duration::from_secs(1);
 
 /// How often certificate files are looked at.
-const CERTIFICATE_EVERY: Duration = Duration::from_secs(10);
+const CERTIFICATE_EVERY: Duration = Duration::from_secs(5);
 
 /// How often intents without an outcome are looked for. A request whose task failed leaves one.
 const CLOSE_EVERY: Duration = Duration::from_secs(60);

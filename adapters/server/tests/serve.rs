@@ -91,31 +91,74 @@ fn restart_prints_no_secrets_and_keeps_the_pin() {
 fn tls_1_2_is_refused() {
     let dir = folder();
     let gateway = Gateway::start(dir.path(), None);
-    let connect = |version: &'static rustls::SupportedProtocolVersion| {
-        use rustls_pki_types::pem::PemObject as _;
-        let mut roots = rustls::RootCertStore::empty();
-        roots
-            .add(rustls_pki_types::CertificateDer::from_pem_file(gateway.said("ca")).expect("PEM"))
-            .expect("a CA");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
+    let (port, ca) = (gateway.port(), Path::new(gateway.said("ca")));
+    handshake(port, ca, &rustls::version::TLS13).expect("TLS 1.3 is spoken");
+    let refused = handshake(port, ca, &rustls::version::TLS12)
+        .expect_err("TLS 1.2 is not")
+        .to_string();
+    assert!(refused.contains("ProtocolVersion"), "{refused}");
+}
+
+#[tokio::test]
+async fn replaced_certificate_files_are_served_without_a_restart() {
+    let (one, two, dir) = (folder(), folder(), folder());
+    // Two gateways that make certificates of their own lend theirs.
+    let pins = [&one, &two].map(|dir| {
+        let lender = Gateway::start(dir.path(), None);
+        let pin = lender.said("pin").to_owned();
+        lender.stop();
+        pin
+    });
+    let tls = |dir: &tempfile::TempDir, name: &str| dir.path().join("data/tls").join(name);
+    let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    let install = |dir: &tempfile::TempDir| {
+        std::fs::copy(tls(dir, "server.pem"), &cert).expect("copied");
+        std::fs::copy(tls(dir, "server.key"), &key).expect("copied");
+    };
+    install(&one);
+    let config = format!(
+        "[tls]\nmode = \"files\"\ncert = {:?}\nkey = {:?}\n",
+        path(&cert),
+        path(&key)
+    );
+    let gateway = Gateway::start(dir.path(), Some(&config));
+    assert_eq!(gateway.said("pin"), pins[0]);
+    assert_eq!(gateway.announcement.get("ca"), None, "somebody else issued it");
+    let speaks = |dir: &tempfile::TempDir| {
+        handshake(gateway.port(), &tls(dir, "ca.pem"), &rustls::version::TLS13).is_ok()
+    };
+    assert!(speaks(&one) && !speaks(&two));
+
+    std::fs::write(&cert, "half of a cert").expect("written");
+    install(&two);
+    common::eventually(async || speaks(&two)).await;
+    gateway.stop();
+}
+
+/// Agrees on TLS with the gateway as `localhost`, trusting `ca`.
+fn handshake(
+    port: u16,
+    ca: &Path,
+    version: &'static rustls::SupportedProtocolVersion,
+) -> std::io::Result<()> {
+    use rustls_pki_types::pem::PemObject as _;
+    let mut roots = rustls::RootCertStore::empty();
+    roots
+        .add(rustls_pki_types::CertificateDer::from_pem_file(ca).expect("PEM"))
+        .expect("a CA");
+    let config =
+        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_protocol_versions(&[version])
             .expect("ring has it")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let mut socket = TcpStream::connect(("127.0.0.1", gateway.port())).expect("a connection");
-        let name = "localhost".try_into().expect("a name");
-        let mut tls = rustls::ClientConnection::new(Arc::new(config), name).expect("a client");
-        while tls.is_handshaking() {
-            tls.complete_io(&mut socket)?;
-        }
-        Ok::<_, std::io::Error>(())
-    };
-    connect(&rustls::version::TLS13).expect("TLS 1.3 is spoken");
-    let refused = connect(&rustls::version::TLS12)
-        .expect_err("TLS 1.2 is not")
-        .to_string();
-    assert!(refused.contains("ProtocolVersion"), "{refused}");
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+    let name = "localhost".try_into().expect("a name");
+    let mut tls = rustls::ClientConnection::new(Arc::new(config), name).expect("a client");
+    while tls.is_handshaking() {
+        tls.complete_io(&mut socket)?;
+    }
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -140,7 +140,9 @@ impl Export {
         bar.finish_and_clear();
         match exported {
             Ok(_) => out.flush().map_err(|error| Failure::output(&error))?,
-            Err(ExportError::Read(ReadError::Io(error))) => return Err(Failure::output(&error)),
+            Err(ExportError::Read(ReadError::Io(error))) if error.kind() == io::ErrorKind::BrokenPipe => {
+                return Err(Failure::BrokenPipe);
+            }
             Err(error) => return Err(error.into()),
         }
         Ok(ExitCode::SUCCESS)

@@ -259,6 +259,16 @@ proptest! {
     }
 
     #[test]
+    fn letters_of_any_script_give_the_whole((text, cuts) in (texts(), "\\PC{0,6}", texts(), "[a@.\\-é例😀]{0,12}")
+        .prop_map(|(a, b, c, d)| [a, b, c, d].concat())
+        .prop_flat_map(|text| {
+            let length = text.len();
+            (Just(text), cuts(length))
+        })) {
+        check(engine(), text.as_bytes(), &cuts);
+    }
+
+    #[test]
     fn bytes_that_are_no_text_pass_and_separate((text, at, junk, cuts) in texts().prop_flat_map(|text| {
         let length = text.len();
         (Just(text), 0..=length, prop::collection::vec(any::<u8>(), 1..5), cuts(length))

@@ -425,3 +425,47 @@ async fn clients_that_leave_open_no_circuit_and_streams_that_break_do() {
     }
     assert_eq!(gateway.chat("hi").await.code(), "provider_unavailable");
 }
+
+#[tokio::test(start_paused = true)]
+async fn target_that_lacks_a_field_is_passed_over_for_one_that_has_it() {
+    let gateway = Gateway::with(settings(
+        r#"
+        [[provider]]
+        name = "ollama"
+        kind = "ollama"
+        [[provider]]
+        name = "second"
+        kind = "openai"
+        base_url = "https://second.test/v1"
+        [[tier]]
+        name = "fast"
+        targets = ["ollama:a", "second:b"]
+        "#,
+    ))
+    .await;
+    gateway
+        .memory
+        .upstream
+        .script(Script::whole(200, openai_reply("here")));
+    let mut body = crate::support::chat("hi");
+    body["model"] = json!("fast");
+    body["n"] = json!(2);
+    let answer = gateway.post("/v1/chat/completions", &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(hosts(&gateway), ["second"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_are_not_counted_where_the_provider_cannot() {
+    let gateway = Gateway::with(openai("")).await;
+    let body = json!({ "model": "openai:gpt-test", "messages": [{ "role": "user", "content": "hi" }] });
+    let answer = gateway.post("/v1/messages/count_tokens", &body).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.json()["type"].as_str()),
+        (404, Some("error")),
+        "{}",
+        answer.body
+    );
+    assert!(gateway.memory.upstream.urls().is_empty());
+    assert_eq!(gateway.story().await, ["ai.intent", "ai.outcome not_found"]);
+}

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 use workjet_audit::Direction;
-use workjet_router::{Frame, Inbound};
+use workjet_router::{Frame, Inbound, Outbound};
 
 use crate::Refusal;
 use crate::config::Unscannable;
@@ -36,14 +36,17 @@ pub(crate) struct Clearance {
 }
 
 impl Clearance {
-    /// For one reply to a client that speaks `inbound`.
-    pub(crate) fn new(settings: &Settings, inbound: Inbound) -> Self {
-        let scanner = ReplyScanner::new(
+    /// For one reply to a client that speaks `inbound`, from a provider that speaks `outbound`.
+    pub(crate) fn new(settings: &Settings, inbound: Inbound, outbound: Outbound) -> Self {
+        let mut scanner = ReplyScanner::new(
             inbound,
             &settings.engine,
             &settings.response,
             settings.unscannable,
         );
+        if outbound != Outbound::Anthropic {
+            scanner = scanner.with_unsigned_thinking();
+        }
         Self {
             scanner,
             policy: settings.unscannable,

@@ -132,7 +132,7 @@ pub fn inspect(admitted: Admitted) -> Result<Inspected, Refusal> {
         Ok(chat) => chat,
         Err(error) => return refuse(ApiError::from(error).into(), findings),
     };
-    if chat.wants_logprobs() && settings.response.can_change_text() {
+    if chat.wants_logprobs() && (settings.response.can_change_text() || settings.response.can_block()) {
         let refusal = Refusal::invalid(
             "logprobs repeat the reply token by token, which cannot be redacted: leave `logprobs` out, or ask for a \
              policy that leaves replies alone",

@@ -35,7 +35,7 @@ impl Run<'_> {
     ) -> Result<Ended, Failure> {
         let body = self.read(body, MAX_REPLY).await?;
         let chat = self.inspected().chat();
-        let clearance = Clearance::new(self.inspected().settings(), chat.inbound());
+        let clearance = Clearance::new(self.inspected().settings(), chat.inbound(), outbound);
         let reply = if self.inspected().ticket().purpose == Purpose::CountTokens {
             counted(&body).ok_or_else(Failure::garbage)?
         } else {
@@ -65,7 +65,7 @@ impl Run<'_> {
     ) -> Result<Ended, Failure> {
         let chat = self.inspected().chat();
         let mut translator = StreamTranslator::new(outbound, chat.inbound(), chat, self.stamp());
-        let mut clearance = Clearance::new(self.inspected().settings(), chat.inbound());
+        let mut clearance = Clearance::new(self.inspected().settings(), chat.inbound(), outbound);
         let mut out = Outgoing::default();
         loop {
             let next = self.wait(self.core.timeouts.idle, body.next()).await;

@@ -1,6 +1,6 @@
 //! One request through every stage, in each dialect, whole and streamed.
 
-use crate::support::{Gateway, chat, openai, openai_reply, openai_stream, streamed};
+use crate::support::{Gateway, chat, openai, openai_reply, openai_stream, settings, streamed};
 use serde_json::json;
 use workjet_gateway::memory::Script;
 
@@ -99,6 +99,26 @@ async fn reply_is_redacted_across_frames() {
     assert!(!answer.body.contains("4111"), "{}", answer.body);
     let outcome = gateway.log().await.remove(1);
     assert_eq!(outcome.findings.len(), 1, "{outcome:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn thinking_that_nobody_signed_is_redacted_like_text() {
+    let ollama = "[[provider]]\nname = \"ollama\"\nkind = \"ollama\"\nbase_url = \"http://127.0.0.1:1\"\n";
+    let gateway = Gateway::with(settings(ollama)).await;
+    let thought = json!({"model": "m", "done": false, "message": {"role": "assistant", "content": "", "thinking": card()}});
+    let text = json!({"model": "m", "done": false, "message": {"role": "assistant", "content": "Done."}});
+    let last = json!({"model": "m", "done": true, "done_reason": "stop", "message": {"role": "assistant", "content": ""}});
+    let lines = [thought, text, last].map(|line| format!("{line}\n"));
+    gateway.memory.upstream.script(Script::stream(lines.to_vec()));
+    let body = json!({
+        "model": "ollama:m", "max_tokens": 2000, "stream": true,
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+        "messages": [{ "role": "user", "content": "think" }],
+    });
+    let answer = gateway.post("/v1/messages", &body).await;
+    assert!(answer.body.contains("[REDACTED:credit_card]"), "{}", answer.body);
+    assert!(!answer.body.contains("4111"), "{}", answer.body);
+    assert!(answer.body.contains("event: message_stop"), "{}", answer.body);
 }
 
 #[tokio::test(start_paused = true)]

@@ -125,7 +125,7 @@ impl Clock for Stopped {
     }
 
     async fn sleep(&self, _: Duration) {
-        pending().await;
+        pending::<()>().await;
     }
 }
 

@@ -1,17 +1,11 @@
 //! Where text flows in a stream's frames.
 //!
 //! A streamed reply is several texts told in turns: the content of each choice, the arguments of each tool call, a
-//! refusal, reasoning. Each is a [`Channel`]. Whoever inspects the stream feeds each channel's pieces to a scanner of
-//! its own, since a secret may begin in one frame and end in a later one, and sends what the scanner held back before
-//! the channel closes.
-//!
-//! For each frame: rewrite its [`deltas`](Inbound::deltas); then ask [`closes`](Inbound::closes) which channels end
-//! with it. The held tail of such a channel goes to the end of its own slot in this frame, or, where it has none, into
-//! a [`delta_frame`](Inbound::delta_frame) right before this frame.
+//! refusal, reasoning. Each is a [`Channel`], and [`Inbound::deltas`] finds the pieces of them that a frame holds.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::{Data, Frame, Inbound};
+use crate::Inbound;
 
 /// One text within a streamed reply.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -83,25 +77,6 @@ impl Channel {
         }
     }
 
-    /// The position within its choice or message: of the choice, or of the content block.
-    pub const fn index(&self) -> u64 {
-        match self.0 {
-            Slot::OpenAi { choice, .. } => choice,
-            Slot::Anthropic { block, .. } => block,
-        }
-    }
-
-    /// Whether its pieces come whole, one per frame, so that nothing is ever held back for the next.
-    pub const fn comes_whole(&self) -> bool {
-        matches!(
-            self.0,
-            Slot::Anthropic {
-                field: Delta::Citation(_),
-                ..
-            }
-        )
-    }
-
     /// Where it stands, as a path of dialect keys such as `choices[0].delta.content`.
     pub fn path(&self) -> String {
         match &self.0 {
@@ -141,34 +116,6 @@ impl Channel {
     }
 }
 
-/// Which channels end with a frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Closes(Closing);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Closing {
-    None,
-    /// These choices, or these content blocks.
-    Indices(Vec<u64>),
-    All,
-}
-
-impl Closes {
-    /// Whether no channel ends.
-    pub const fn is_none(&self) -> bool {
-        matches!(self.0, Closing::None)
-    }
-
-    /// Whether `channel` ends.
-    pub fn covers(&self, channel: &Channel) -> bool {
-        match &self.0 {
-            Closing::None => false,
-            Closing::Indices(indices) => indices.contains(&channel.index()),
-            Closing::All => true,
-        }
-    }
-}
-
 impl Inbound {
     /// The pieces of text in a frame of this dialect, each with its channel, to be rewritten in place. No channel comes
     /// twice.
@@ -176,83 +123,6 @@ impl Inbound {
         match self {
             Self::OpenAiChat => openai_deltas(frame),
             Self::AnthropicMessages => anthropic_deltas(frame),
-        }
-    }
-
-    /// Which channels end with this frame.
-    pub fn closes(self, frame: &Frame) -> Closes {
-        let value = match &frame.data {
-            Data::Done => return Closes(Closing::All),
-            Data::Json(value) => value,
-        };
-        Closes(match self {
-            Self::OpenAiChat => {
-                let choices = value["choices"].as_array().map(Vec::as_slice).unwrap_or_default();
-                let ended = choices
-                    .iter()
-                    .filter(|choice| choice["finish_reason"].is_string());
-                let indices: Vec<u64> = ended
-                    .map(|choice| choice["index"].as_u64().unwrap_or(0))
-                    .collect();
-                if indices.is_empty() {
-                    Closing::None
-                } else {
-                    Closing::Indices(indices)
-                }
-            }
-            Self::AnthropicMessages => match value["type"].as_str() {
-                Some("content_block_stop") => Closing::Indices(vec![value["index"].as_u64().unwrap_or(0)]),
-                Some("message_delta" | "message_stop") => Closing::All,
-                _ => Closing::None,
-            },
-        })
-    }
-
-    /// A frame that carries `text` on `channel`. `like` is any JSON frame of the same stream's content: in OpenAI's
-    /// dialect its id, model and time are taken over.
-    pub fn delta_frame(self, channel: &Channel, text: &str, like: &Value) -> Frame {
-        match &channel.0 {
-            Slot::OpenAi { choice, field } => {
-                let delta = match field {
-                    Field::Text(name) => {
-                        let mut delta = Map::new();
-                        delta.insert((*name).to_owned(), text.into());
-                        delta.into()
-                    }
-                    Field::Tool(call) => {
-                        json!({"tool_calls": [{"index": call, "function": {"arguments": text}}]})
-                    }
-                    Field::FunctionCall => json!({"function_call": {"arguments": text}}),
-                };
-                let mut chunk = Map::new();
-                for (key, value) in like.as_object().into_iter().flatten() {
-                    match key.as_str() {
-                        "choices" => {
-                            let choice = json!({"index": choice, "delta": delta, "finish_reason": null});
-                            chunk.insert(key.clone(), json!([choice]));
-                        }
-                        "id" | "object" | "created" | "model" | "system_fingerprint" | "service_tier" => {
-                            chunk.insert(key.clone(), value.clone());
-                        }
-                        "usage" => {
-                            chunk.insert(key.clone(), Value::Null);
-                        }
-                        _ => {}
-                    }
-                }
-                Frame::json(chunk.into())
-            }
-            Slot::Anthropic { block, field } => {
-                let delta = match field {
-                    Delta::Text | Delta::Citation(_) => json!({"type": "text_delta", "text": text}),
-                    Delta::InputJson => json!({"type": "input_json_delta", "partial_json": text}),
-                    Delta::Thinking => json!({"type": "thinking_delta", "thinking": text}),
-                };
-                Frame::named(
-                    "content_block_delta",
-                    json!({"type": "content_block_delta", "index": block, "delta": delta}),
-                )
-            }
         }
     }
 }

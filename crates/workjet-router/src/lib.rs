@@ -91,7 +91,7 @@ mod tier;
 mod wire;
 
 pub use api_error::ApiError;
-pub use channels::{Channel, ChannelKind, Closes};
+pub use channels::{Channel, ChannelKind};
 pub use chat::Usage;
 pub use dialect::{Inbound, Outbound, auth_header};
 pub use error::{ErrorClass, ProviderError, ReplyError, RequestError, RequestErrorKind, StreamError};

@@ -1,7 +1,7 @@
 //! Where text flows in frames.
 
 use serde_json::{Value, json};
-use workjet_router::{Channel, ChannelKind, Frame, Inbound};
+use workjet_router::{ChannelKind, Frame, Inbound};
 
 fn channels(inbound: Inbound, mut frame: Value) -> Vec<(String, ChannelKind, String)> {
     let slots = inbound.deltas(&mut frame);
@@ -9,12 +9,6 @@ fn channels(inbound: Inbound, mut frame: Value) -> Vec<(String, ChannelKind, Str
         .into_iter()
         .map(|(channel, text)| (channel.path(), channel.kind(), text.clone()))
         .collect()
-}
-
-fn one(inbound: Inbound, frame: &mut Value) -> Channel {
-    let mut slots = inbound.deltas(frame);
-    assert_eq!(slots.len(), 1);
-    slots.remove(0).0
 }
 
 #[test]
@@ -108,82 +102,6 @@ fn a_slot_is_rewritten_in_place() {
         *text = "new".to_owned();
     }
     assert_eq!(frame["choices"][0]["delta"]["content"], "new");
-}
-
-#[test]
-fn channels_close_with_their_choice_or_block() {
-    let inbound = Inbound::OpenAiChat;
-    let mut first = json!({"choices": [{"index": 0, "delta": {"content": "a"}}]});
-    let mut second = json!({"choices": [{"index": 1, "delta": {"content": "a"}}]});
-    let (first, second) = (one(inbound, &mut first), one(inbound, &mut second));
-    assert_ne!(first, second);
-    let end = json!({"choices": [{"index": 1, "delta": {}, "finish_reason": "stop"}]});
-    let closes = inbound.closes(&Frame::json(end));
-    assert_eq!((closes.covers(&first), closes.covers(&second)), (false, true));
-    let on = json!({"choices": [{"index": 1, "delta": {}, "finish_reason": null}]});
-    assert!(inbound.closes(&Frame::json(on)).is_none());
-    assert!(inbound.closes(&Frame::done()).covers(&first));
-
-    let inbound = Inbound::AnthropicMessages;
-    let mut delta =
-        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "a"}});
-    let channel = one(inbound, &mut delta);
-    let stop = |index: u64| {
-        Frame::named(
-            "content_block_stop",
-            json!({"type": "content_block_stop", "index": index}),
-        )
-    };
-    assert!(inbound.closes(&stop(0)).covers(&channel));
-    assert!(!inbound.closes(&stop(1)).covers(&channel));
-    let last = Frame::named("message_stop", json!({"type": "message_stop"}));
-    assert!(inbound.closes(&last).covers(&channel));
-    assert!(
-        inbound
-            .closes(&Frame::named("ping", json!({"type": "ping"})))
-            .is_none()
-    );
-}
-
-#[test]
-fn a_held_tail_gets_a_frame_like_its_neighbours() {
-    let like = json!({"id": "c-1", "object": "chat.completion.chunk", "created": 7, "model": "m",
-        "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": null, "obfuscation": "x"});
-    let delta = json!({"choices": [{"index": 2, "delta": {
-        "content": "", "tool_calls": [{"index": 4, "function": {"arguments": ""}}], "function_call": {"arguments": ""}}}]});
-    for (channel, _) in Inbound::OpenAiChat.deltas(&mut delta.clone()) {
-        let frame = Inbound::OpenAiChat.delta_frame(&channel, "tail", &like);
-        let workjet_router::Data::Json(mut value) = frame.data else {
-            panic!("a chunk")
-        };
-        assert_eq!(
-            (&value["id"], &value["created"], &value["model"]),
-            (&json!("c-1"), &json!(7), &json!("m"))
-        );
-        assert_eq!(
-            (&value["object"], value.get("usage")),
-            (&json!("chat.completion.chunk"), Some(&Value::Null))
-        );
-        let slots = Inbound::OpenAiChat.deltas(&mut value);
-        assert_eq!(slots.len(), 1);
-        assert_eq!((&slots[0].0, slots[0].1.as_str()), (&channel, "tail"));
-    }
-    for delta in [
-        json!({"type": "text_delta", "text": ""}),
-        json!({"type": "input_json_delta", "partial_json": ""}),
-        json!({"type": "thinking_delta", "thinking": ""}),
-    ] {
-        let mut frame = json!({"type": "content_block_delta", "index": 5, "delta": delta});
-        let channel = one(Inbound::AnthropicMessages, &mut frame);
-        let made = Inbound::AnthropicMessages.delta_frame(&channel, "tail", &Value::Null);
-        assert_eq!(made.event.as_deref(), Some("content_block_delta"));
-        let workjet_router::Data::Json(mut value) = made.data else {
-            panic!("an event")
-        };
-        assert_eq!(value["index"], 5);
-        let slots = Inbound::AnthropicMessages.deltas(&mut value);
-        assert_eq!((&slots[0].0, slots[0].1.as_str()), (&channel, "tail"));
-    }
 }
 
 #[test]

@@ -57,13 +57,16 @@ pub enum AttemptEnd {
     Failed,
     /// No answer in time.
     TimedOut,
+    /// Given up on our side: it could not be written for this target, or nobody waits for it any more. Says nothing
+    /// about the target.
+    Abandoned,
 }
 
 impl AttemptEnd {
     /// Whether another attempt, here or elsewhere, may succeed: 408, 409, 429, 5xx, a broken connection, a timeout.
     pub const fn is_retryable(self) -> bool {
         match self {
-            Self::Answered => false,
+            Self::Answered | Self::Abandoned => false,
             Self::Refused { status, .. } => matches!(status, 408 | 409 | 429 | 500..),
             Self::Failed | Self::TimedOut => true,
         }
@@ -72,7 +75,7 @@ impl AttemptEnd {
     /// Whether it says that the target is unwell. A 429 or 409 does not: it answers, only not this.
     const fn is_unhealthy(self) -> bool {
         match self {
-            Self::Answered => false,
+            Self::Answered | Self::Abandoned => false,
             Self::Refused { status, .. } => matches!(status, 408 | 500..),
             Self::Failed | Self::TimedOut => true,
         }
@@ -102,10 +105,8 @@ pub enum Step {
 pub enum GiveUp {
     /// The last attempt was answered.
     Answered,
-    /// The last error would come back: it blames the request or the gateway's key.
+    /// The last error would come back, since it blames the request or the gateway's key; or the attempt was abandoned.
     Final,
-    /// The client has seen a part of the reply.
-    Committed,
     /// Every target was tried as often as the policy allows, or asks to wait for longer than it allows.
     Exhausted,
     /// Every target that is left has failed too often of late, in this and other requests.
@@ -171,16 +172,6 @@ impl Plan {
         }
     }
 
-    /// How many attempts were begun.
-    pub const fn attempts(&self) -> u32 {
-        self.attempts
-    }
-
-    /// Every target, in the order to try them.
-    pub fn targets(&self) -> impl Iterator<Item = &Target> {
-        self.candidates.iter().map(|candidate| &candidate.target)
-    }
-
     /// What to do next. After [`Step::Try`] the attempt counts as begun.
     pub fn next_attempt(&mut self, now: Timestamp, breakers: &mut Breakers) -> Step {
         if let Some(reason) = self.over {
@@ -238,7 +229,9 @@ impl Plan {
             return;
         };
         let candidate = &mut self.candidates[current];
-        if end.is_unhealthy() {
+        if end == AttemptEnd::Abandoned {
+            breakers.abandoned(&self.owner, &candidate.target);
+        } else if end.is_unhealthy() {
             breakers.failed(&self.owner, &candidate.target, now);
         } else {
             breakers.succeeded(&self.owner, &candidate.target);
@@ -249,7 +242,7 @@ impl Plan {
             } else {
                 GiveUp::Final
             };
-            self.over.get_or_insert(reason);
+            self.over = Some(reason);
             return;
         }
         let share = if jitter.is_finite() {
@@ -271,11 +264,6 @@ impl Plan {
         let pause = asked.map_or(pause, |asked| asked.max(pause));
         candidate.last_resort = pause > self.policy.short_pause;
         candidate.not_before = Some(later(now, pause));
-    }
-
-    /// Says that the client has seen a part of the reply. From here on there is no other attempt.
-    pub fn commit(&mut self) {
-        self.over = Some(GiveUp::Committed);
     }
 
     fn begin(&mut self, n: usize, now: Timestamp, breakers: &mut Breakers) -> Step {
@@ -395,6 +383,13 @@ impl Breakers {
 
     fn succeeded(&mut self, owner: &str, target: &Target) {
         self.circuits.remove(&key(owner, target));
+    }
+
+    /// Nothing was learned. If it was the probe, another may go.
+    fn abandoned(&mut self, owner: &str, target: &Target) {
+        if let Some(circuit) = self.circuits.get_mut(&key(owner, target)) {
+            circuit.probe_since = None;
+        }
     }
 
     fn failed(&mut self, owner: &str, target: &Target, now: Timestamp) {

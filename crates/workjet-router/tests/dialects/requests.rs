@@ -31,7 +31,10 @@ fn the_same_dialect_passes_as_the_client_wrote_it_but_for_the_model() {
 fn a_tool_result_is_not_decoded_on_its_way_to_google() {
     let mut request = long_request(Inbound::OpenAiChat);
     let result = request["messages"].as_array_mut().unwrap();
-    let result = result.iter_mut().find(|message| message["role"] == "tool").unwrap();
+    let result = result
+        .iter_mut()
+        .find(|message| message["role"] == "tool")
+        .unwrap();
     // What stands behind the escape was not scanned, so it must not come forth.
     result["content"] = r#"{"card": "\u0034111"}"#.into();
     let request = Inbound::OpenAiChat.parse(request).unwrap();

@@ -25,7 +25,7 @@ use serde::Deserialize;
 use workjet_tenant::{RequestId, TenantId};
 
 use crate::chain::Hash;
-use crate::{Entry, Kind, MAX_ENTRY_BYTES};
+use crate::{Checkpoint, Entry, Kind, MAX_ENTRY_BYTES};
 
 /// How many entries an immutable object holds; the width of a tile in a C2SP log.
 pub(crate) const BUNDLE: u64 = 256;
@@ -43,15 +43,9 @@ pub(crate) fn bundle_path(number: u64) -> String {
     )
 }
 
-/// The log's size and hash, as the head says them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Head {
-    pub(crate) size: u64,
-    pub(crate) hash: Hash,
-}
-
-impl Head {
-    pub(crate) fn write(&self, tenant: &TenantId) -> Vec<u8> {
+impl Checkpoint {
+    /// The head that says it.
+    pub(crate) fn write_head(&self, tenant: &TenantId) -> Vec<u8> {
         let mut text = format!("workjet log 1 {tenant}\n{:020}\n{}\n", self.size, self.hash);
         let check = check(&text);
         text.push_str(&check);
@@ -60,13 +54,57 @@ impl Head {
     }
 
     /// Reads a head of whichever tenant it names.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<(TenantId, Self)> {
+    pub(crate) fn parse_head(bytes: &[u8]) -> Option<(TenantId, Self)> {
         let mut lines = std::str::from_utf8(bytes).ok()?.lines();
         let tenant: TenantId = lines.next()?.strip_prefix("workjet log 1 ")?.parse().ok()?;
         let size = lines.next()?.parse().ok()?;
         let hash = Hash::from_hex(lines.next()?)?;
         let head = Self { size, hash };
-        (head.write(&tenant) == bytes).then_some((tenant, head))
+        (head.write_head(&tenant) == bytes).then_some((tenant, head))
+    }
+
+    /// Where the chain of an empty log stands.
+    pub(crate) fn genesis(tenant: &TenantId) -> Self {
+        Self {
+            size: 0,
+            hash: Hash::genesis(tenant),
+        }
+    }
+
+    /// Adds `entry` as the next line of `out`.
+    pub(crate) fn write_entry(&mut self, entry: &str, out: &mut Vec<u8>) {
+        self.hash = self.hash.after(entry.as_bytes());
+        out.extend_from_slice(format!("{} {} ", self.size, self.hash).as_bytes());
+        out.extend_from_slice(entry.as_bytes());
+        out.push(b'\n');
+        self.size += 1;
+    }
+
+    /// Reads the next entry's line, without its newline. Nothing moves if it is not that.
+    pub(crate) fn read_entry<'a>(&mut self, line: &'a [u8]) -> Option<&'a str> {
+        let entry = line
+            .strip_prefix(format!("{} ", self.size).as_bytes())?
+            .get(65..)?;
+        let hash = self.hash.after(entry);
+        if line.len() != digits(self.size) + 66 + entry.len()
+            || !line.starts_with(format!("{} {hash} ", self.size).as_bytes())
+        {
+            return None;
+        }
+        // The chain vouches for the bytes; that they are text is the writer's promise.
+        let entry = std::str::from_utf8(entry).ok()?;
+        *self = Self {
+            size: self.size + 1,
+            hash,
+        };
+        Some(entry)
+    }
+
+    fn commit_line(&self, cursor: u64) -> String {
+        let mut line = format!("commit {} {} {cursor} ", self.size, self.hash);
+        let check = check(&line);
+        line.push_str(&check);
+        line
     }
 }
 
@@ -135,58 +173,6 @@ impl Note {
     }
 }
 
-/// Where a chain of entries stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub(crate) size: u64,
-    pub(crate) hash: Hash,
-}
-
-impl Position {
-    pub(crate) fn genesis(tenant: &TenantId) -> Self {
-        Self {
-            size: 0,
-            hash: Hash::genesis(tenant),
-        }
-    }
-
-    /// Adds `entry` as the next line of `out`.
-    pub(crate) fn write_entry(&mut self, entry: &str, out: &mut Vec<u8>) {
-        self.hash = self.hash.after(entry.as_bytes());
-        out.extend_from_slice(format!("{} {} ", self.size, self.hash).as_bytes());
-        out.extend_from_slice(entry.as_bytes());
-        out.push(b'\n');
-        self.size += 1;
-    }
-
-    /// Reads the next entry's line, without its newline. Nothing moves if it is not that.
-    pub(crate) fn read_entry<'a>(&mut self, line: &'a [u8]) -> Option<&'a str> {
-        let entry = line
-            .strip_prefix(format!("{} ", self.size).as_bytes())?
-            .get(65..)?;
-        let hash = self.hash.after(entry);
-        if line.len() != digits(self.size) + 66 + entry.len()
-            || !line.starts_with(format!("{} {hash} ", self.size).as_bytes())
-        {
-            return None;
-        }
-        // The chain vouches for the bytes; that they are text is the writer's promise.
-        let entry = std::str::from_utf8(entry).ok()?;
-        *self = Self {
-            size: self.size + 1,
-            hash,
-        };
-        Some(entry)
-    }
-
-    fn commit_line(&self, cursor: u64) -> String {
-        let mut line = format!("commit {} {} {cursor} ", self.size, self.hash);
-        let check = check(&line);
-        line.push_str(&check);
-        line
-    }
-}
-
 fn digits(number: u64) -> usize {
     number.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
@@ -195,7 +181,7 @@ fn digits(number: u64) -> usize {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) tenant: TenantId,
-    pub(crate) start: Position,
+    pub(crate) start: Checkpoint,
     pub(crate) cursor: u64,
     pub(crate) open: OpenIntents,
 }
@@ -227,7 +213,7 @@ impl Header {
             .strip_prefix("journal 1 ")?
             .split(' ');
         let tenant = words.next()?.parse().ok()?;
-        let start = Position {
+        let start = Checkpoint {
             size: words.next()?.parse().ok()?,
             hash: Hash::from_hex(words.next()?)?,
         };
@@ -256,9 +242,9 @@ impl Header {
 #[derive(Debug, Clone)]
 pub(crate) struct JournalReader {
     /// After the last line, committed or not.
-    pub(crate) at: Position,
+    pub(crate) at: Checkpoint,
     /// After the last commit line.
-    pub(crate) committed: Position,
+    pub(crate) committed: Checkpoint,
     /// The outbox cursor of the last commit line.
     pub(crate) cursor: u64,
 }
@@ -322,11 +308,11 @@ pub(crate) fn entry_of(line: &[u8], index: u64) -> Option<&str> {
 /// Writes one flush: `entries`, and the line that commits them. Returns the position after it, and how many bytes the
 /// entries took.
 pub(crate) fn write_flush<'a>(
-    mut at: Position,
+    mut at: Checkpoint,
     entries: impl IntoIterator<Item = &'a str>,
     cursor: u64,
     out: &mut Vec<u8>,
-) -> (Position, usize) {
+) -> (Checkpoint, usize) {
     for entry in entries {
         at.write_entry(entry, out);
     }
@@ -362,7 +348,7 @@ mod tests {
         ]));
         Header {
             tenant: tenant(),
-            start: Position {
+            start: Checkpoint {
                 size: 512,
                 hash: Hash([7; 32]),
             },
@@ -373,12 +359,12 @@ mod tests {
 
     #[test]
     fn header_and_head_are_read_back_and_every_flipped_byte_shows() {
-        let head = Head {
+        let head = Checkpoint {
             size: 42,
             hash: Hash([3; 32]),
         };
-        let bytes = head.write(&tenant());
-        assert_eq!(Head::parse(&bytes), Some((tenant(), head)));
+        let bytes = head.write_head(&tenant());
+        assert_eq!(Checkpoint::parse_head(&bytes), Some((tenant(), head)));
         let line = header().write();
         assert_eq!(Header::parse(&line[..line.len() - 1]), Some(header()));
         let empty = Header {
@@ -390,7 +376,7 @@ mod tests {
         for n in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[n] ^= 1;
-            assert_eq!(Head::parse(&changed), None, "byte {n} of the head");
+            assert_eq!(Checkpoint::parse_head(&changed), None, "byte {n} of the head");
         }
         for n in 0..line.len() - 1 {
             let mut changed = line[..line.len() - 1].to_vec();
@@ -402,11 +388,11 @@ mod tests {
     #[test]
     fn head_has_one_length() {
         let length = |size| {
-            Head {
+            Checkpoint {
                 size,
                 hash: Hash([3; 32]),
             }
-            .write(&tenant())
+            .write_head(&tenant())
             .len()
         };
         assert_eq!(length(0), length(u64::MAX));
@@ -440,7 +426,7 @@ mod tests {
 
     #[test]
     fn entry_line_with_another_index_hash_or_text_is_refused() {
-        let start = Position::genesis(&tenant());
+        let start = Checkpoint::genesis(&tenant());
         let mut line = Vec::new();
         { start }.write_entry("{\"a\":1}", &mut line);
         line.pop();
@@ -451,6 +437,6 @@ mod tests {
             assert_eq!({ start }.read_entry(&changed), None, "byte {n}");
             assert_eq!({ start }.read_entry(&line[..n]), None, "cut at {n}");
         }
-        assert_eq!(Position { size: 1, ..start }.read_entry(&line), None);
+        assert_eq!(Checkpoint { size: 1, ..start }.read_entry(&line), None);
     }
 }

@@ -132,26 +132,6 @@ impl<S: LogStore> Log<S> {
         })
     }
 
-    /// Opens the logs of all `scopes`, as [`start`](Self::start) does.
-    ///
-    /// # Errors
-    /// The first log's that does not open.
-    pub async fn open(
-        store: S,
-        outbox: Option<Arc<dyn Outbox>>,
-        scopes: &[Scope],
-        now: Timestamp,
-    ) -> Result<Self, AuditError> {
-        let log = Self {
-            outbox,
-            ..Self::new(store)
-        };
-        for scope in scopes {
-            log.start(scope, now).await?;
-        }
-        Ok(log)
-    }
-
     /// Appends what waits in the scope's outbox. For after a change that no request follows.
     ///
     /// # Errors
@@ -477,11 +457,7 @@ impl<S: LogStore> AuditSink for Log<S> {
         let tenant = self.tenant(scope);
         let mut writer = tenant.writer.lock().await;
         self.ready(scope, &mut writer).await?;
-        let at = writer.opened()?.at;
-        Ok(Checkpoint {
-            size: at.size,
-            hash: at.hash,
-        })
+        Ok(writer.opened()?.at)
     }
 
     async fn read(&self, scope: &Scope, from: u64, limit: usize) -> Result<Vec<Logged>, AuditError> {

@@ -6,17 +6,17 @@
 
 use workjet_tenant::{Scope, StoreError, TenantId};
 
-use crate::frame::{self, BUNDLE, Head, Header, JournalLine, JournalReader, Note, OpenIntents, Position};
-use crate::{AuditError, Creation, Durability, ErrorKind, LogStore};
+use crate::frame::{self, BUNDLE, Header, JournalLine, JournalReader, Note, OpenIntents};
+use crate::{AuditError, Checkpoint, Creation, Durability, ErrorKind, LogStore};
 
 /// A log that is ready to grow.
 #[derive(Debug)]
 pub(crate) struct Ready {
-    pub(crate) at: Position,
+    pub(crate) at: Checkpoint,
     pub(crate) cursor: u64,
     pub(crate) open: OpenIntents,
     /// The first entry of the journal; a multiple of [`BUNDLE`].
-    pub(crate) start: Position,
+    pub(crate) start: Checkpoint,
     /// The entry lines from `start` on: the next bundle in the making.
     pub(crate) lines: Vec<u8>,
     pub(crate) journal_bytes: u64,
@@ -35,7 +35,7 @@ impl Ready {
         let stored_head = store.read_head(scope).await.map_err(unavailable)?;
         let head = match &stored_head {
             None => None,
-            Some(bytes) => match Head::parse(bytes) {
+            Some(bytes) => match Checkpoint::parse_head(bytes) {
                 Some((named, head)) if named == *tenant => Some(head),
                 _ => return Err(corrupt(tenant, "its head is not what Workjet wrote")),
             },
@@ -71,7 +71,7 @@ impl Ready {
     }
 
     async fn begin<S: LogStore>(store: &S, scope: &Scope) -> Result<Self, AuditError> {
-        let start = Position::genesis(scope.tenant());
+        let start = Checkpoint::genesis(scope.tenant());
         let mut ready = Self {
             at: start,
             cursor: 0,
@@ -142,7 +142,7 @@ impl Ready {
         &self,
         store: &S,
         scope: &Scope,
-        head: Option<&Head>,
+        head: Option<&Checkpoint>,
     ) -> Result<(), AuditError> {
         let tenant = scope.tenant();
         let mut before = None;
@@ -217,11 +217,7 @@ impl Ready {
         scope: &Scope,
         durability: Durability,
     ) -> Result<(), AuditError> {
-        let head = Head {
-            size: self.at.size,
-            hash: self.at.hash,
-        }
-        .write(scope.tenant());
+        let head = self.at.write_head(scope.tenant());
         let expected = (!self.head.is_empty()).then_some(self.head.as_slice());
         if !store
             .compare_and_swap_head(scope, expected, &head, durability)

@@ -14,7 +14,7 @@ use std::io::{self, BufRead, Read};
 use workjet_tenant::TenantId;
 
 use crate::Checkpoint;
-use crate::frame::{self, BUNDLE, Head, Header, JournalLine, JournalReader, MAX_LINE_BYTES, Position};
+use crate::frame::{self, BUNDLE, Header, JournalLine, JournalReader, MAX_LINE_BYTES};
 
 /// One tenant's log, for reading without its writer. Blocking; nothing here asks for more than a line at a time.
 ///
@@ -120,7 +120,7 @@ pub(crate) fn walk(
         Err(Some(tampering)) => return Ok(Err(tampering)),
         Err(None) => return Err(ReadError::NoLog),
     };
-    let at = Position::genesis(&tenant);
+    let at = Checkpoint::genesis(&tenant);
     let mut walk = Walk {
         reader,
         tenant,
@@ -130,13 +130,7 @@ pub(crate) fn walk(
         visit,
     };
     let what = "the head says otherwise: an entry up to here was changed, or the head was";
-    walk.promises.push((
-        Checkpoint {
-            size: head.size,
-            hash: head.hash,
-        },
-        what,
-    ));
+    walk.promises.push((head, what));
     if let Some(since) = since {
         walk.promises.push((
             *since,
@@ -144,13 +138,7 @@ pub(crate) fn walk(
         ));
     }
     match walk.run() {
-        Ok(()) => Ok(Ok((
-            walk.tenant,
-            Checkpoint {
-                size: walk.at.size,
-                hash: walk.at.hash,
-            },
-        ))),
+        Ok(()) => Ok(Ok((walk.tenant, walk.at))),
         Err(Break::Tampered(tampering)) => Ok(Err(tampering)),
         Err(Break::Io(error)) => Err(ReadError::Io(error)),
     }
@@ -158,11 +146,11 @@ pub(crate) fn walk(
 
 /// The head; else what is wrong with it, or nothing if there is no log at all.
 #[allow(clippy::type_complexity)]
-fn read_head(reader: &dyn LogReader) -> Result<Result<(TenantId, Head), Option<Tampering>>, ReadError> {
+fn read_head(reader: &dyn LogReader) -> Result<Result<(TenantId, Checkpoint), Option<Tampering>>, ReadError> {
     // The writer overwrites it in place, so a reader may see half of it. Never twice in a row for long.
     for _ in 0..16 {
         let Some(bytes) = reader.head()? else { break };
-        if let Some(head) = Head::parse(&bytes) {
+        if let Some(head) = Checkpoint::parse_head(&bytes) {
             return Ok(Ok(head));
         }
     }
@@ -187,12 +175,8 @@ fn read_head(reader: &dyn LogReader) -> Result<Result<(TenantId, Head), Option<T
         .and_then(|line| Header::parse(&line));
     let is_empty = Lines::new(&mut *journal, MAX_LINE_BYTES).next()?.is_none();
     match header {
-        Some(header) if is_empty && header.start == Position::genesis(&header.tenant) => {
-            let head = Head {
-                size: 0,
-                hash: header.start.hash,
-            };
-            Ok(Ok((header.tenant, head)))
+        Some(header) if is_empty && header.start == Checkpoint::genesis(&header.tenant) => {
+            Ok(Ok((header.tenant, header.start)))
         }
         _ => tampered("it is missing"),
     }
@@ -201,7 +185,7 @@ fn read_head(reader: &dyn LogReader) -> Result<Result<(TenantId, Head), Option<T
 struct Walk<'a, 'v> {
     reader: &'a dyn LogReader,
     tenant: TenantId,
-    at: Position,
+    at: Checkpoint,
     /// What the log's hash must be at some size, and what it means if it is not.
     promises: Vec<(Checkpoint, &'static str)>,
     total: u64,

@@ -5,13 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use workjet_tenant::{Actor, OutboxRecord, RequestId, TenantId};
 
-use crate::canonical;
+use crate::{Kind, canonical};
 
 /// The most bytes an entry's canonical JSON has: what a C2SP log's 16-bit length prefix can say.
 pub const MAX_ENTRY_BYTES: usize = 65_535;
@@ -422,8 +421,9 @@ impl Entry {
     /// The bytes that the log stores and hashes: JSON by [RFC 8785](https://www.rfc-editor.org/rfc/rfc8785), at most
     /// [`MAX_ENTRY_BYTES`] long.
     ///
-    /// What exceeds the schema's bounds is cut and marked with `…`, findings beyond the first 64 (or beyond the size) are
-    /// counted instead of listed, control characters become `U+FFFD`, and integers stop at 2⁵³ − 1.
+    /// What exceeds the schema's bounds does not break it: a text is cut and marked with `…`, findings beyond the first
+    /// [`MAX_FINDINGS`] (or beyond the size) are counted instead of listed, every other list ends after its 16th item,
+    /// control characters become `U+FFFD`, and integers stop at 2⁵³ − 1.
     pub fn to_canonical_json(&self) -> String {
         let mut entry = self.bounded();
         let findings = std::mem::take(&mut entry.findings);
@@ -557,101 +557,4 @@ const fn is_zero(count: &u64) -> bool {
 
 fn serialize_time<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{time:.3}"))
-}
-
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
-        /// What happened.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum Kind {
-            $($(#[$doc])* $name,)+
-        }
-
-        impl Kind {
-            /// Every kind.
-            pub const ALL: &[Self] = &[$(Self::$name,)+];
-
-            /// The kind as the log spells it.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => $text,)+
-                }
-            }
-        }
-    };
-}
-
-kinds! {
-    /// A request was admitted, inspected, and may be sent to the targets listed.
-    AiIntent = "ai.intent",
-    /// How that request ended. Every intent has one.
-    AiOutcome = "ai.outcome",
-    /// A request was refused after authentication, and never sent.
-    AiRefused = "ai.refused",
-    /// A tenant was created.
-    AdminTenantCreated = "admin.tenant.created",
-    /// A tenant was enabled, disabled or renamed.
-    AdminTenantChanged = "admin.tenant.changed",
-    /// A user was created.
-    AdminUserCreated = "admin.user.created",
-    /// A user's role or state was changed.
-    AdminUserChanged = "admin.user.changed",
-    /// An API key was created.
-    AdminKeyCreated = "admin.key.created",
-    /// An API key was revoked.
-    AdminKeyRevoked = "admin.key.revoked",
-    /// An API key was replaced.
-    AdminKeyRotated = "admin.key.rotated",
-    /// A provider secret was sealed into the store.
-    AdminSecretSealed = "admin.secret.sealed",
-    /// Settings were changed.
-    AdminSettingsChanged = "admin.settings.changed",
-    /// A user logged in.
-    AuthLogin = "auth.login",
-    /// A login failed.
-    AuthLoginFailed = "auth.login_failed",
-    /// A user logged out.
-    AuthLogout = "auth.logout",
-    /// A password was changed.
-    AuthPasswordChanged = "auth.password_changed",
-    /// A session was revoked.
-    AuthSessionRevoked = "auth.session_revoked",
-    /// The gateway started.
-    SystemStarted = "system.started",
-    /// The gateway stopped in order.
-    SystemStopped = "system.stopped",
-    /// The log was exported.
-    SystemExported = "system.exported",
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Kind {
-    type Err = InvalidEntry;
-
-    fn from_str(text: &str) -> Result<Self, InvalidEntry> {
-        Self::ALL
-            .iter()
-            .find(|kind| kind.as_str() == text)
-            .copied()
-            .ok_or(InvalidEntry)
-    }
-}
-
-impl Serialize for Kind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for Kind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
 }

@@ -55,6 +55,7 @@ mod entry;
 mod error;
 pub mod export;
 mod frame;
+mod kind;
 mod log;
 mod memory;
 mod recover;
@@ -64,10 +65,11 @@ mod verify;
 
 pub use chain::Hash;
 pub use entry::{
-    Attempt, Commitments, Cost, Direction, Entry, Finding, InvalidEntry, Kind, MAX_ENTRY_BYTES, MAX_FINDINGS,
+    Attempt, Commitments, Cost, Direction, Entry, Finding, InvalidEntry, MAX_ENTRY_BYTES, MAX_FINDINGS,
     Model, Quality, Tokens, Unscannable,
 };
 pub use error::{AuditError, ErrorKind};
+pub use kind::Kind;
 pub use log::{Log, Started};
 pub use memory::{Fault, MemoryLogStore, Stored, is_path};
 pub use sink::{AuditSink, Checkpoint, InvalidCheckpoint, Logged, Receipt};

@@ -42,8 +42,9 @@ impl Principal {
 
 /// Whoever runs `workjet` on the host, or holds its bootstrap secret.
 ///
-/// Only adapters make one, for the command line, bootstrap and start-up; never for a request. A test fails if anything
-/// else names the constructor.
+/// Only adapters make one: for the command line, bootstrap and start-up, and for the gateway's login, which counts and
+/// logs attempts before there is a caller. No other request meets it. A test fails if anything else names the
+/// constructor.
 #[derive(Debug, Clone)]
 pub struct Operator(());
 

@@ -38,7 +38,6 @@ fn only_adapters_and_tests_claim_to_be_the_operator() {
             || file.contains("/examples/")
             || file.ends_with("tests.rs")
             || file == "crates/workjet-auth/src/principal.rs"
-            || file == "crates/workjet-gateway/src/admin.rs"
     };
     let offenders = files_naming(&name(["dangerously", "claim"]), allowed);
     assert!(

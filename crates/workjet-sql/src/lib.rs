@@ -12,7 +12,7 @@
 //! same condition. Nothing runs in between, so both happen or neither:
 //!
 //! ```sql
-//! INSERT INTO outbox (tenant, entry) SELECT ?3, ?4 WHERE EXISTS (SELECT 1 FROM api_keys WHERE tenant = ?1 AND …);
+//! INSERT INTO outbox (tenant, entry) SELECT ?1, ?3 WHERE EXISTS (SELECT 1 FROM api_keys WHERE tenant = ?1 AND …);
 //! UPDATE api_keys SET revoked = ?3 WHERE tenant = ?1 AND … RETURNING id;
 //! ```
 //!

@@ -66,12 +66,13 @@ impl Default for MemoryRates {
 }
 
 impl MemoryRates {
-    /// Room for a million keys and as many open reservations.
+    /// Room for a million keys and as many open reservations, as [`with_capacity`](Self::with_capacity) spreads them.
     pub fn new() -> Self {
         Self::with_capacity(1 << 20)
     }
 
-    /// Room for about `max_keys` keys and as many open reservations, spread over 16 shards by tenant.
+    /// Room for about `max_keys` keys and as many open reservations. They are spread over 16 shards by tenant, so one
+    /// tenant has room for a sixteenth of them.
     pub fn with_capacity(max_keys: usize) -> Self {
         Self {
             shards: Default::default(),

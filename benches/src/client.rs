@@ -70,7 +70,7 @@ impl Client {
         while let Some(frame) = reply.frame().await {
             if let Ok(data) = frame?.into_data() {
                 said.extend_from_slice(&data);
-                if first.is_none() && said.windows(TEXT.len()).any(|window| window == TEXT) {
+                if first.is_none() && has_text(&said) {
                     first = Some(start.elapsed());
                 }
             }
@@ -96,8 +96,12 @@ impl Client {
     }
 }
 
-/// The first fragment of the answer, as it stands in an event.
-const TEXT: &[u8] = b"\"content\":\"In 2";
+/// Whether an event has said anything yet: the first one names the role and holds an empty text.
+fn has_text(said: &[u8]) -> bool {
+    const CONTENT: &[u8] = b"\"content\":\"";
+    said.windows(CONTENT.len() + 1)
+        .any(|window| window.starts_with(CONTENT) && !window.ends_with(b"\""))
+}
 
 async fn connected<T>(io: TokioIo<T>) -> Result<SendRequest<Full<Bytes>>>
 where

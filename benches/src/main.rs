@@ -131,7 +131,7 @@ impl Lane {
             self.client.whole(whole).await?;
             self.whole.push(start.elapsed());
         }
-        self.cpu += self.cpu_now()? - before;
+        self.cpu += self.cpu_now()?.saturating_sub(before);
         self.asked += count;
         Ok(())
     }
@@ -154,9 +154,11 @@ async fn measure(options: &Options) -> Result<()> {
         mock.script(model, [answer()]);
     }
 
+    let certificates = folder.path().to_string_lossy();
     let proxy = Running::start(
         &env::current_exe()?,
-        &["raw-proxy", mock.url(), &folder.path().to_string_lossy()],
+        &["raw-proxy", mock.url(), &certificates],
+        &folder.path().join("raw-proxy.log"),
     )?;
     let gateway = gateway(options, folder.path(), mock.url())?;
     // What a start leaves behind should not count as idle memory of the first request.
@@ -232,7 +234,7 @@ fn gateway(options: &Options, folder: &Path, mock: &str) -> Result<Running> {
     .chain(["127.0.0.1:0", "--announce", "json"])
     .map(str::to_owned)
     .collect::<Vec<_>>();
-    Running::start(&options.gateway, &arguments)
+    Running::start(&options.gateway, &arguments, &folder.join("gateway.log"))
 }
 
 /// How long this disk takes to make 4 KB durable: two of these are part of every recorded request.

@@ -268,6 +268,34 @@ pub(crate) enum Said {
     },
 }
 
+impl Said {
+    /// Tells it in the steps of a stream, for providers whose chunks hold whole things. `calls` counts the tool calls
+    /// so far.
+    pub(crate) fn tell(self, calls: &mut u64, out: &mut Vec<Event>) {
+        match self {
+            Self::Text(text) => out.push(Event::Text(text)),
+            Self::Refusal(text) => out.push(Event::Refusal(text)),
+            Self::Thinking { text } => out.push(Event::Thinking(text)),
+            Self::ToolCall {
+                id,
+                name,
+                arguments,
+                signature,
+            } => {
+                let key = *calls;
+                *calls += 1;
+                out.push(Event::ToolStart {
+                    key,
+                    id,
+                    name,
+                    signature,
+                });
+                out.push(Event::ToolArguments { key, text: arguments });
+            }
+        }
+    }
+}
+
 /// One step of a streamed reply, without dialect.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Event {

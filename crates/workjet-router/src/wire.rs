@@ -11,7 +11,8 @@ mod openai;
 
 use serde_json::{Map, Value};
 
-use crate::chat::{Event, Reply, Request, Usage};
+use crate::chat::{Event, Notes, Part, Reply, Request, Usage};
+use crate::place::Fields;
 use crate::{
     ChatRequest, Frame, Inbound, Outbound, ProviderError, ProviderRequest, ReplyError, RequestError,
 };
@@ -246,5 +247,56 @@ impl Writer {
             }
         }
         Ok(())
+    }
+}
+
+/// The parts of a message's field, which holds a string (one part) or a list whose items `part` reads. `expected` says so
+/// to whoever sent something else.
+fn parts<'v>(
+    fields: &Fields<'v, '_>,
+    key: &'static str,
+    expected: &'static str,
+    mut part: impl FnMut(&Fields<'v, '_>) -> Result<Option<Part<'v>>, RequestError>,
+) -> Result<Vec<Part<'v>>, RequestError> {
+    let at = fields.at.key(key);
+    match fields.any(key) {
+        None => Ok(Vec::new()),
+        Some(Value::String(text)) => Ok(vec![Part::Text(text)]),
+        Some(Value::Array(list)) => {
+            let mut parts = Vec::new();
+            for (index, item) in list.iter().enumerate() {
+                let at = at.index(index);
+                parts.extend(part(&Fields::of(item, &at)?)?);
+            }
+            Ok(parts)
+        }
+        Some(_) => Err(at.wrong(expected)),
+    }
+}
+
+/// Sorts the fields of a request beside those that were `read`: `advisory` ones have no effect on the meaning and are
+/// dropped; `meaningful` ones are refused where they say something else than the default, and unknown ones always.
+fn sort_others(
+    fields: &Fields<'_, '_>,
+    read: &[&str],
+    advisory: &[&'static str],
+    meaningful: &[&'static str],
+    is_default: impl Fn(&str, &Value) -> bool,
+    notes: &mut Notes,
+) {
+    for (key, value) in fields.map.iter().filter(|(_, value)| !value.is_null()) {
+        if read.contains(&key.as_str()) {
+            continue;
+        }
+        if let Some(field) = advisory.iter().find(|field| *field == key) {
+            notes.drop_field(field);
+        } else if let Some(field) = meaningful.iter().find(|field| *field == key) {
+            if !is_default(field, value) {
+                notes.refuse(fields.at.key(field));
+            }
+        } else {
+            // A field that nobody here knows may mean anything. Its name is the caller's own.
+            notes.refuse("*");
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::from_our_signature;
 use crate::RequestError;
 use crate::chat::{Arguments, Media, Message, Notes, Part, Request, Role, Source, ToolCall, ToolResult};
 use crate::place::Fields;
+use crate::wire::parts;
 
 /// The texts of a field that is a string or a list of text blocks.
 pub(super) fn texts<'v>(
@@ -65,20 +66,9 @@ fn content<'v>(
     key: &'static str,
     notes: &mut Notes,
 ) -> Result<Vec<Part<'v>>, RequestError> {
-    let at = fields.at.key(key);
-    match fields.any(key) {
-        None => Ok(Vec::new()),
-        Some(Value::String(text)) => Ok(vec![Part::Text(text)]),
-        Some(Value::Array(list)) => {
-            let mut parts = Vec::new();
-            for (index, item) in list.iter().enumerate() {
-                let at = at.index(index);
-                parts.extend(block(&Fields::of(item, &at)?, notes)?);
-            }
-            Ok(parts)
-        }
-        Some(_) => Err(at.wrong("a string or a list of blocks")),
-    }
+    parts(fields, key, "a string or a list of blocks", |fields| {
+        block(fields, notes)
+    })
 }
 
 fn block<'v>(block: &Fields<'v, '_>, notes: &mut Notes) -> Result<Option<Part<'v>>, RequestError> {

@@ -6,6 +6,7 @@ use super::messages::{messages, texts};
 use crate::RequestError;
 use crate::chat::{Effort, Format, Notes, Request, Thinking, Tool, ToolChoice};
 use crate::place::{Fields, Place};
+use crate::wire::sort_others;
 
 /// Reads `body`, checking the type of every field that this crate knows.
 pub(crate) fn read(body: &Value) -> Result<Request<'_>, RequestError> {
@@ -67,19 +68,7 @@ fn other_fields(fields: &Fields<'_, '_>, notes: &mut Notes) -> Result<(), Reques
         "workspace_id",
     ];
     fields.flag("stream")?;
-    for (key, _) in fields.map.iter().filter(|(_, value)| !value.is_null()) {
-        if READ.contains(&key.as_str()) {
-            continue;
-        }
-        if let Some(field) = ADVISORY.iter().find(|field| *field == key) {
-            notes.drop_field(field);
-        } else if let Some(field) = MEANINGFUL.iter().find(|field| *field == key) {
-            notes.refuse(fields.at.key(field));
-        } else {
-            // A field that nobody here knows may mean anything. Its name is the caller's own.
-            notes.refuse("*");
-        }
-    }
+    sort_others(fields, READ, ADVISORY, MEANINGFUL, |_, _| false, notes);
     Ok(())
 }
 

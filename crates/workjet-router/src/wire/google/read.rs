@@ -125,26 +125,7 @@ impl StreamReader {
             });
         }
         for said in said(&body).map_err(|_| StreamError::Garbage)? {
-            match said {
-                Said::Text(text) | Said::Refusal(text) => out.push(Event::Text(text)),
-                Said::Thinking { text } => out.push(Event::Thinking(text)),
-                Said::ToolCall {
-                    id,
-                    name,
-                    arguments,
-                    signature,
-                } => {
-                    let key = self.calls;
-                    self.calls += 1;
-                    out.push(Event::ToolStart {
-                        key,
-                        id,
-                        name,
-                        signature,
-                    });
-                    out.push(Event::ToolArguments { key, text: arguments });
-                }
-            }
+            said.tell(&mut self.calls, out);
         }
         // Some models repeat STOP in every chunk, so the reply ends with the body.
         self.stop = stop_reason(&body, self.calls > 0).or(self.stop);

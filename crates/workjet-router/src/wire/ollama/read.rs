@@ -97,26 +97,7 @@ impl StreamReader {
             });
         }
         for said in said(&body).map_err(|_| StreamError::Garbage)? {
-            match said {
-                Said::Text(text) | Said::Refusal(text) => out.push(Event::Text(text)),
-                Said::Thinking { text } => out.push(Event::Thinking(text)),
-                Said::ToolCall {
-                    id,
-                    name,
-                    arguments,
-                    signature,
-                } => {
-                    let key = self.calls;
-                    self.calls += 1;
-                    out.push(Event::ToolStart {
-                        key,
-                        id,
-                        name,
-                        signature,
-                    });
-                    out.push(Event::ToolArguments { key, text: arguments });
-                }
-            }
+            said.tell(&mut self.calls, out);
         }
         if body["done"] == true {
             out.push(Event::Stop {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::RequestError;
 use crate::chat::{Arguments, Media, Message, Notes, Part, Request, Role, Source, ToolCall, ToolResult};
 use crate::place::{Fields, Place};
-use crate::wire::OUR_MARK;
+use crate::wire::{OUR_MARK, parts};
 
 pub(super) fn messages<'v>(
     fields: &Fields<'v, '_>,
@@ -120,20 +120,9 @@ fn signature<'v>(call: &Fields<'v, '_>) -> Option<&'v str> {
 }
 
 fn content<'v>(message: &Fields<'v, '_>, notes: &mut Notes) -> Result<Vec<Part<'v>>, RequestError> {
-    let at = message.at.key("content");
-    match message.any("content") {
-        None => Ok(Vec::new()),
-        Some(Value::String(text)) => Ok(vec![Part::Text(text)]),
-        Some(Value::Array(list)) => {
-            let mut parts = Vec::new();
-            for (index, item) in list.iter().enumerate() {
-                let at = at.index(index);
-                parts.extend(part(&Fields::of(item, &at)?, notes)?);
-            }
-            Ok(parts)
-        }
-        Some(_) => Err(at.wrong("a string or a list of parts")),
-    }
+    parts(message, "content", "a string or a list of parts", |fields| {
+        part(fields, notes)
+    })
 }
 
 fn part<'v>(part: &Fields<'v, '_>, notes: &mut Notes) -> Result<Option<Part<'v>>, RequestError> {

@@ -6,6 +6,7 @@ use super::messages::messages;
 use crate::RequestError;
 use crate::chat::{Effort, Format, Notes, Request, Thinking, Tool, ToolChoice};
 use crate::place::{Fields, Place};
+use crate::wire::sort_others;
 
 /// Reads `body`, checking the type of every field that this crate knows.
 pub(crate) fn read(body: &Value) -> Result<Request<'_>, RequestError> {
@@ -36,13 +37,13 @@ pub(crate) fn read(body: &Value) -> Result<Request<'_>, RequestError> {
     Ok(request)
 }
 
-/// Sorts what is left: fields without effect on the meaning are dropped, others are refused where they say something
-/// else than the default.
 fn other_fields(fields: &Fields<'_, '_>, notes: &mut Notes) -> Result<(), RequestError> {
     const READ: &[&str] = &[
         "model",
         "messages",
         "stream",
+        // Usage in the stream is translated; it goes missing nowhere.
+        "stream_options",
         "max_tokens",
         "max_completion_tokens",
         "temperature",
@@ -67,7 +68,6 @@ fn other_fields(fields: &Fields<'_, '_>, notes: &mut Notes) -> Result<(), Reques
         "prompt_cache_retention",
         "prompt_cache_options",
         "prediction",
-        "stream_options",
     ];
     const MEANINGFUL: &[&str] = &[
         "audio",
@@ -94,24 +94,7 @@ fn other_fields(fields: &Fields<'_, '_>, notes: &mut Notes) -> Result<(), Reques
         }
         .flag("include_usage")?;
     }
-    for (key, value) in fields.map.iter().filter(|(_, value)| !value.is_null()) {
-        if READ.contains(&key.as_str()) {
-            continue;
-        }
-        if let Some(field) = ADVISORY.iter().find(|field| *field == key) {
-            // Usage in the stream is translated; it goes missing nowhere.
-            if *field != "stream_options" {
-                notes.drop_field(field);
-            }
-        } else if let Some(field) = MEANINGFUL.iter().find(|field| *field == key) {
-            if !is_default(field, value) {
-                notes.refuse(fields.at.key(field));
-            }
-        } else {
-            // A field that nobody here knows may mean anything. Its name is the caller's own.
-            notes.refuse("*");
-        }
-    }
+    sort_others(fields, READ, ADVISORY, MEANINGFUL, is_default, notes);
     Ok(())
 }
 

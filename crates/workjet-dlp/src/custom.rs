@@ -12,6 +12,7 @@ use regex_automata::util::primitives::StateID;
 use regex_syntax::hir::Hir;
 
 use crate::finding::Confidence;
+use crate::memo::Memo;
 use crate::search::{Hit, Peek, Verdict, Window};
 use crate::{Detector, Error, ErrorKind};
 
@@ -145,6 +146,15 @@ pub(crate) struct Scratch {
     /// For each state, the round in which it was last added.
     added: Vec<u64>,
     round: u64,
+    /// What the built-in rules know about the bytes ahead.
+    pub(crate) memo: Memo,
+}
+
+impl Scratch {
+    /// To be called before other bytes are searched.
+    pub(crate) fn forget_text(&mut self) {
+        self.memo = Memo::default();
+    }
 }
 
 /// How following the empty transitions of a state ended.

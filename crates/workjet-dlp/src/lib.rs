@@ -111,6 +111,7 @@ mod exactness;
 mod finding;
 #[cfg(feature = "json")]
 mod json;
+mod memo;
 mod name;
 mod policy;
 mod rules;

@@ -31,7 +31,7 @@ pub(crate) fn before(behind: &[u8]) -> Option<Name> {
         matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b']' | b')' | b'*')
     });
     let (words, start) = last_words(rest);
-    let kind = classify(&words)?;
+    let kind = classify(words)?;
     let in_query = matches!(
         start.checked_sub(1).and_then(|before| rest.get(before)),
         Some(b'?' | b'&')
@@ -62,60 +62,68 @@ fn operator(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Up to four words in lower case, the last one first, and where they begin. `apiKey`, `API_KEY` and `api key` are two each.
-fn last_words(bytes: &[u8]) -> (Vec<Vec<u8>>, usize) {
-    let mut words: Vec<Vec<u8>> = Vec::new();
+/// The last of up to four words and the one before it, `is` and `was` aside, and where the first begins. `apiKey`, `API_KEY`
+/// and `api key` are two each.
+fn last_words(bytes: &[u8]) -> ([&[u8]; 2], usize) {
+    let mut words: [&[u8]; 2] = [&[]; 2];
+    let mut count = 0;
+    let mut end = bytes.len();
     let mut at = bytes.len();
-    let mut word: Vec<u8> = Vec::new();
     let reach = bytes.len().saturating_sub(64);
+    let mut complete = |from: usize, end: usize| {
+        let word = &bytes[from..end];
+        if word.is_empty() {
+            return count;
+        }
+        count += 1;
+        let verb = word.eq_ignore_ascii_case(b"is") || word.eq_ignore_ascii_case(b"was");
+        if let (false, Some(place)) = (verb, words.iter_mut().find(|word| word.is_empty())) {
+            *place = word;
+        }
+        count
+    };
     loop {
         let byte = at
             .checked_sub(1)
             .filter(|before| *before >= reach)
             .map(|before| bytes[before]);
-        let next = bytes.get(at).copied();
         match byte {
             Some(byte) if byte.is_ascii_alphanumeric() => {
                 // `apiKey`: a word begins at a capital after a small letter. `APIKey`: or at the last of the capitals.
+                let next = bytes.get(at).copied();
                 let next_two = next.zip(bytes.get(at + 1).copied());
                 let humps = (byte.is_ascii_lowercase() && next.is_some_and(|byte| byte.is_ascii_uppercase()))
                     || (byte.is_ascii_uppercase()
                         && next_two.is_some_and(|(a, b)| a.is_ascii_uppercase() && b.is_ascii_lowercase()));
-                if humps && !word.is_empty() {
-                    word.reverse();
-                    words.push(std::mem::take(&mut word));
+                if humps {
+                    complete(at, end);
+                    end = at;
                 }
-                word.push(byte.to_ascii_lowercase());
             }
             byte => {
-                if !word.is_empty() {
-                    word.reverse();
-                    words.push(std::mem::take(&mut word));
-                }
-                if words.len() >= 4 || !matches!(byte, Some(b'_' | b'-' | b'.' | b' ')) {
+                let count = complete(at, end);
+                if count >= 4 || !matches!(byte, Some(b'_' | b'-' | b'.' | b' ')) {
                     return (words, at);
                 }
+                end = at - 1;
             }
         }
         at -= 1;
     }
 }
 
-fn classify(words: &[Vec<u8>]) -> Option<Kind> {
-    let mut words = words
-        .iter()
-        .map(Vec::as_slice)
-        .filter(|word| *word != b"is" && *word != b"was");
-    let last = words.next()?;
-    let before = words.next().unwrap_or_default();
-    let any = |word: &[u8], list: &[&str]| list.iter().any(|one| one.as_bytes() == word);
+fn classify([last, before]: [&[u8]; 2]) -> Option<Kind> {
+    let is = |word: &[u8], listed: &str| word.eq_ignore_ascii_case(listed.as_bytes());
+    let any = |word: &[u8], list: &[&str]| list.iter().any(|listed| is(word, listed));
     if any(last, PASSWORDS) {
         return Some(Kind::Password);
     }
-    let secret = match last {
-        b"token" | b"tokens" => !any(before, BENIGN_TOKENS),
-        b"key" | b"keys" => any(before, SECRET_KEYS),
-        other => any(other, SECRETS),
+    let secret = if is(last, "token") || is(last, "tokens") {
+        !any(before, BENIGN_TOKENS)
+    } else if is(last, "key") || is(last, "keys") {
+        any(before, SECRET_KEYS)
+    } else {
+        any(last, SECRETS)
     };
     secret.then_some(Kind::Secret)
 }

@@ -149,10 +149,7 @@ pub(crate) enum Step {
 /// All rules of an engine, in order of precedence.
 pub(crate) struct Rules {
     rules: Vec<Rule>,
-    /// For each byte, the rules that can start with it.
-    starts: Vec<Vec<u16>>,
-    /// The same within a word: few, so that a word costs little more than its first letter.
-    starts_in_words: Vec<Vec<u16>>,
+    starts: Starts,
     longest: usize,
 }
 
@@ -192,17 +189,7 @@ impl Rules {
                 kind,
             })
             .collect();
-        let starting = |can_start: fn(&Rule, u8) -> bool| -> Vec<Vec<u16>> {
-            let of_byte = |byte| {
-                (0..rules.len())
-                    .filter(|rule| can_start(&rules[*rule], byte))
-                    .map(|rule| rule as u16)
-                    .collect()
-            };
-            (0..=u8::MAX).map(of_byte).collect()
-        };
-        let starts = starting(Rule::can_start);
-        let starts_in_words = starting(Rule::can_start_in_word);
+        let starts = Starts::new(&rules);
         let placeholder = rules.iter().map(|rule| rule.placeholder.len()).max().unwrap_or(0);
         let longest = rules
             .iter()
@@ -213,7 +200,6 @@ impl Rules {
         Self {
             rules,
             starts,
-            starts_in_words,
             longest,
         }
     }
@@ -244,25 +230,23 @@ impl Rules {
         actions: &[Action],
         scratch: &mut Scratch,
     ) -> Step {
+        scratch.forget_text();
         let mut at = from;
-        'positions: while let Some(byte) = window.byte(at) {
-            if byte == b'[' {
+        let mut state = self.starts.state_before(window, at);
+        while let Some((place, start)) = self.starts.next(window.bytes, at, state) {
+            at = place;
+            if window.bytes[at] == b'[' {
                 match self.placeholder(window, at) {
                     Placeholder::No => {}
                     Placeholder::Unknown => return Step::Undecided(at),
                     Placeholder::Until(end) => {
                         at = end;
-                        continue 'positions;
+                        state = self.starts.state_before(window, at);
+                        continue;
                     }
                 }
             }
-            let in_word = byte.is_ascii_alphanumeric() && window.follows_word(at);
-            let starts = if in_word {
-                &self.starts_in_words
-            } else {
-                &self.starts
-            };
-            for &index in &starts[usize::from(byte)] {
+            for &index in self.starts.rules(start) {
                 let index = usize::from(index);
                 if actions[index] == Action::Off {
                     continue;
@@ -280,8 +264,9 @@ impl Rules {
                 }
             }
             at += 1;
+            state = start.state;
         }
-        Step::Undecided(at)
+        Step::Undecided(window.bytes.len())
     }
 
     /// Recognises the engine's own placeholders. They are stepped over, lest `password: [REDACTED:email]` or a pattern
@@ -328,10 +313,10 @@ impl Rule {
         }
     }
 
-    fn can_start_in_word(&self, byte: u8) -> bool {
+    fn can_follow(&self, byte: u8) -> bool {
         match &self.kind {
-            Kind::BuiltIn(rule) => rule.in_words && (rule.starts)(byte),
-            Kind::Custom(custom) => custom.can_start(byte),
+            Kind::BuiltIn(rule) => (rule.follows)(byte),
+            Kind::Custom(_) => true,
         }
     }
 
@@ -344,9 +329,116 @@ impl Rule {
 
     pub(crate) fn verify(&self, window: &Window<'_>, at: usize, scratch: &mut Scratch) -> Verdict {
         match &self.kind {
-            Kind::BuiltIn(rule) => (rule.verify)(window, at),
+            Kind::BuiltIn(rule) => (rule.verify)(window, at, &mut scratch.memo),
             Kind::Custom(custom) => custom.verify(window, at, scratch),
         }
+    }
+}
+
+/// Which rules to ask where: a table by the byte and the one before it. Most bytes begin nothing, and cost no more than the
+/// look into the table.
+struct Starts {
+    /// By state and byte. A state stands for what came before: bytes after which the same rules can start share one.
+    table: Vec<[Start; 256]>,
+    /// Lists of rules, each once. The first is empty.
+    lists: Vec<Vec<u16>>,
+    /// The state after each byte.
+    after: [u8; 256],
+    after_escape: u8,
+}
+
+#[derive(Clone, Copy)]
+struct Start {
+    /// The state after this byte.
+    state: u8,
+    /// The rules that can start with it, as a place in `lists`; 0 if there is nothing to do.
+    list: u16,
+}
+
+impl Starts {
+    /// The state at the beginning of a text, where every rule can start.
+    const BEGINNING: u8 = 0;
+    const AFTER_BACKSLASH: u8 = 1;
+
+    fn new(rules: &[Rule]) -> Self {
+        let following = |byte: u8| -> Vec<bool> { rules.iter().map(|rule| rule.can_follow(byte)).collect() };
+        let mut states = vec![vec![true; rules.len()], following(b'\\')];
+        let mut state_of = |following: Vec<bool>| {
+            let known = states.iter().skip(2).position(|state| *state == following);
+            let state = known.map_or(states.len(), |known| known + 2);
+            if known.is_none() {
+                states.push(following);
+            }
+            state as u8
+        };
+        let mut after = [0; 256];
+        for byte in 0..=u8::MAX {
+            after[usize::from(byte)] = match byte {
+                b'\\' => Self::AFTER_BACKSLASH,
+                byte => state_of(following(byte)),
+            };
+        }
+        // What follows `\n` follows an escape, not a letter.
+        let after_escape = state_of(following(b'\\'));
+
+        let mut lists = vec![Vec::new()];
+        let table = (0..).zip(&states).map(|(state, can_follow)| {
+            std::array::from_fn(|byte| {
+                let byte = byte as u8;
+                let starting: Vec<u16> = (0..rules.len())
+                    .filter(|rule| can_follow[*rule] && rules[*rule].can_start(byte))
+                    .map(|rule| rule as u16)
+                    .collect();
+                // A bracket may begin a placeholder, so there is something to do even if no rule starts with it.
+                let from = usize::from(byte == b'[');
+                let known = lists.iter().skip(from).position(|list| *list == starting);
+                let list = known.map_or(lists.len(), |known| known + from);
+                if known.is_none() {
+                    lists.push(starting);
+                }
+                let escape = state == Self::AFTER_BACKSLASH && matches!(byte, b'n' | b't' | b'r');
+                Start {
+                    state: if escape {
+                        after_escape
+                    } else {
+                        after[usize::from(byte)]
+                    },
+                    list: list as u16,
+                }
+            })
+        });
+        Self {
+            table: table.collect(),
+            lists,
+            after,
+            after_escape,
+        }
+    }
+
+    /// The state for what stands before `at`.
+    fn state_before(&self, window: &Window<'_>, at: usize) -> u8 {
+        match window.byte_before(at) {
+            None => Self::BEGINNING,
+            Some(b'n' | b't' | b'r') if window.byte_before(at - 1) == Some(b'\\') => self.after_escape,
+            Some(byte) => self.after[usize::from(byte)],
+        }
+    }
+
+    /// The first place from `at` on where there is something to do.
+    fn next(&self, bytes: &[u8], at: usize, mut state: u8) -> Option<(usize, Start)> {
+        let rest = bytes.get(at..)?;
+        for (offset, byte) in rest.iter().enumerate() {
+            let start = self.table[usize::from(state)][usize::from(*byte)];
+            if start.list != 0 {
+                return Some((at + offset, start));
+            }
+            state = start.state;
+        }
+        None
+    }
+
+    fn rules(&self, start: Start) -> &[u16] {
+        &self.lists[usize::from(start.list)]
     }
 }
 

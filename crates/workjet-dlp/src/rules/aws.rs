@@ -7,6 +7,7 @@
 use crate::context::Words;
 use crate::entropy::{Classes, bits_per_byte, distinct};
 use crate::finding::Confidence;
+use crate::memo::Memo;
 use crate::run::Run;
 use crate::search::{Hit, Verdict, Window};
 
@@ -17,7 +18,7 @@ pub(super) fn id_starts(byte: u8) -> bool {
 }
 
 /// `AKIA` and the like, and sixteen characters of base 32.
-pub(super) fn key_id(window: &Window<'_>, at: usize) -> Verdict {
+pub(super) fn key_id(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     if !super::is_token_start(window, at) {
         return Verdict::No;
     }
@@ -65,7 +66,7 @@ fn of_secret(byte: u8) -> bool {
 }
 
 /// Forty characters that look random, after a word that says what they are or after a key id.
-pub(super) fn secret_key(window: &Window<'_>, at: usize) -> Verdict {
+pub(super) fn secret_key(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict {
     if window
         .byte_before(at)
         .is_some_and(|byte| of_secret(byte) && byte != b'=')
@@ -74,11 +75,9 @@ pub(super) fn secret_key(window: &Window<'_>, at: usize) -> Verdict {
         return Verdict::No;
     }
     let rest = &window.bytes[at..];
-    let length = rest
-        .iter()
-        .take(SECRET_LONGEST + 1)
-        .take_while(|byte| of_secret(**byte))
-        .count();
+    let length = memo
+        .secret
+        .length(window.bytes, at, SECRET_LONGEST + 1, of_secret);
     if length > SECRET_LONGEST
         || (length < SECRET_LONGEST && length < rest.len())
         || !is_announced(window.behind(at))
@@ -118,12 +117,14 @@ fn is_announced(behind: &[u8]) -> bool {
         return true;
     }
     let near = &behind[behind.len().saturating_sub(200)..];
-    near.windows(ID_LONGEST).any(|id| {
-        key_id_prefix(&id[..4])
-            && id[4..]
-                .iter()
-                .all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'))
-    })
+    near.contains(&b'A')
+        && near.windows(ID_LONGEST).any(|id| {
+            id[0] == b'A'
+                && key_id_prefix(&id[..4])
+                && id[4..]
+                    .iter()
+                    .all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'))
+        })
 }
 
 /// Bedrock's long-term keys; the proof is shorter than any of them.
@@ -135,8 +136,11 @@ pub(super) fn bedrock_starts(byte: u8) -> bool {
     byte == b'A' || byte == b'b'
 }
 
-pub(super) fn bedrock(window: &Window<'_>, at: usize) -> Verdict {
-    if !super::is_token_start(window, at) {
+pub(super) fn bedrock(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
+    let begun = window
+        .byte(at + 1)
+        .is_none_or(|second| second == b'B' || second == b'e');
+    if !begun || !super::is_token_start(window, at) {
         return Verdict::No;
     }
     for (prefix, body) in BEDROCK {

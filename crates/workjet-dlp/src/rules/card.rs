@@ -3,6 +3,7 @@
 use crate::checksum::luhn;
 use crate::context::Words;
 use crate::finding::Confidence;
+use crate::memo::Memo;
 use crate::search::{Hit, Verdict, Window};
 
 const MAX_DIGITS: usize = 19;
@@ -15,7 +16,7 @@ pub(super) fn starts(byte: u8) -> bool {
 }
 
 /// Takes the longest run of digit groups that is a card number.
-pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
+pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     if !begins_here(window, at) {
         return Verdict::No;
     }

@@ -4,6 +4,7 @@
 //! a digit, and `=`, `/`, `&`, `?`, braces and back quotes end it.
 
 use crate::finding::Confidence;
+use crate::memo::Memo;
 use crate::search::{Hit, Peek, Verdict, Window};
 
 const MAX_LOCAL: usize = 64;
@@ -16,7 +17,7 @@ pub(super) fn starts(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0xC2
 }
 
-pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
+pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     // An address begins where its word does; asking again at each letter would take quadratic time.
     if window.char_before(at).is_some_and(char::is_alphanumeric) {
         return Verdict::No;

@@ -5,6 +5,7 @@
 use crate::base64;
 use crate::entropy::{Classes, bits_per_byte, distinct, is_placeholder, is_wordy};
 use crate::finding::Confidence;
+use crate::memo::Memo;
 use crate::name::{self, Kind};
 use crate::run::Run;
 use crate::search::{Hit, Verdict, Window};
@@ -16,6 +17,10 @@ pub(super) fn url_starts(byte: u8) -> bool {
     of_userinfo(byte)
 }
 
+pub(super) fn url_follows(byte: u8) -> bool {
+    byte == b':'
+}
+
 /// What may stand in a password within a URL: not what ends the authority
 /// ([RFC 3986 §3.2](https://www.rfc-editor.org/rfc/rfc3986#section-3.2)), and no quotes or brackets.
 fn of_userinfo(byte: u8) -> bool {
@@ -23,7 +28,7 @@ fn of_userinfo(byte: u8) -> bool {
 }
 
 /// The password of `scheme://user:password@host`.
-pub(super) fn url_password(window: &Window<'_>, at: usize) -> Verdict {
+pub(super) fn url_password(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     if window.byte_before(at) != Some(b':')
         || !follows_user(&window.behind(at)[..window.behind(at).len() - 1])
     {
@@ -71,6 +76,10 @@ pub(super) fn webhook_starts(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
 }
 
+pub(super) fn webhook_follows(byte: u8) -> bool {
+    byte == b'/'
+}
+
 /// Addresses where whoever knows the path may post.
 const WEBHOOKS: &[&[u8]] = &[
     b"hooks.slack.com/services/",
@@ -80,7 +89,7 @@ const WEBHOOKS: &[&[u8]] = &[
 ];
 
 /// The path of a chat service's webhook.
-pub(super) fn webhook(window: &Window<'_>, at: usize) -> Verdict {
+pub(super) fn webhook(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     let of_path = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-');
     let behind = window.behind(at);
     if !WEBHOOKS.iter().any(|address| behind.ends_with(address)) {
@@ -114,13 +123,17 @@ pub(super) fn authorization_starts(byte: u8) -> bool {
     of_token68(byte) && byte != b'='
 }
 
+pub(super) fn authorization_follows(byte: u8) -> bool {
+    byte == b' '
+}
+
 /// `token68` of [RFC 9110 §11.2](https://www.rfc-editor.org/rfc/rfc9110#section-11.2).
 fn of_token68(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
 }
 
 /// What follows `Bearer`, or the scheme of an `Authorization` header.
-pub(super) fn authorization(window: &Window<'_>, at: usize) -> Verdict {
+pub(super) fn authorization(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     let Some(scheme) = scheme_before(window, at) else {
         return Verdict::No;
     };
@@ -205,13 +218,14 @@ pub(super) fn assigned_starts(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\"'`,;:=)]}>|<[\\".contains(&byte)
 }
 
+pub(super) fn assigned_follows(byte: u8) -> bool {
+    b"=: \t\"'`>".contains(&byte)
+}
+
 /// `name = value`, `"name": "value"`, `name is value`: random-looking values of secret-sounding names.
-pub(super) fn assigned(window: &Window<'_>, at: usize) -> Verdict {
+pub(super) fn assigned(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     // A glance, before the name is read.
-    if !window
-        .byte_before(at)
-        .is_some_and(|byte| b"=: \t\"'`>".contains(&byte))
-    {
+    if !window.byte_before(at).is_some_and(assigned_follows) {
         return Verdict::No;
     }
     let Some(name) = name::before(window.behind(at)) else {

@@ -6,6 +6,7 @@
 use super::calling_codes::plan;
 use crate::context::Words;
 use crate::finding::Confidence;
+use crate::memo::Memo;
 use crate::search::{Hit, Verdict, Window};
 
 /// E.164 allows 15 digits; `00` and `(0)` may come on top.
@@ -19,7 +20,16 @@ pub(super) fn starts(byte: u8) -> bool {
     byte.is_ascii_digit() || byte == b'+' || byte == b'('
 }
 
-pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
+pub(super) fn follows(byte: u8) -> bool {
+    !byte.is_ascii_alphanumeric() && !marks_other_number(byte)
+}
+
+/// Before an amount, the number of an item, a name.
+fn marks_other_number(byte: u8) -> bool {
+    matches!(byte, b'$' | b'#' | b'%' | b'_' | b'+' | b'@')
+}
+
+pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     if !begins_here(window, at) {
         return Verdict::No;
     }
@@ -108,7 +118,7 @@ fn begins_here(window: &Window<'_>, at: usize) -> bool {
         .byte_before(at - 1)
         .is_some_and(|byte| byte.is_ascii_digit());
     match before {
-        b'$' | b'#' | b'%' | b'_' | b'+' | b'@' => false,
+        byte if marks_other_number(byte) => false,
         b'-' | b'.' | b'/' | b',' | b':' | b')' | b'(' | b'*' => !digit_before_that,
         128.. => !matches!(window.char_before(at), Some('€' | '£' | '¥')),
         _ => super::is_token_start(window, at),

@@ -5,6 +5,7 @@
 
 use crate::context::Words;
 use crate::finding::Confidence;
+use crate::memo::Memo;
 use crate::search::{Hit, Verdict, Window};
 
 /// `AAA-GG-SSSS`.
@@ -14,7 +15,7 @@ pub(super) fn starts(byte: u8) -> bool {
     byte.is_ascii_digit()
 }
 
-pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
+pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     let before = window.byte_before(at);
     if before.is_some_and(|byte| byte.is_ascii_digit()) {
         return Verdict::No;

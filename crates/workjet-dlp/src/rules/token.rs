@@ -2,6 +2,7 @@
 
 use crate::base64;
 use crate::finding::Confidence;
+use crate::memo::Memo;
 use crate::run::{Jwt, Pem, Run};
 use crate::search::{Hit, Verdict, Window};
 
@@ -18,7 +19,7 @@ pub(super) fn pem_starts(byte: u8) -> bool {
 
 /// `-----BEGIN … PRIVATE KEY-----` ([RFC 7468](https://www.rfc-editor.org/rfc/rfc7468)), OpenPGP's `… KEY BLOCK` too. The
 /// header alone proves it.
-pub(super) fn pem(window: &Window<'_>, at: usize) -> Verdict {
+pub(super) fn pem(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     let rest = &window.bytes[at..];
     let Some(rest) = rest.strip_prefix(BEGIN) else {
         return if BEGIN.starts_with(rest) {
@@ -61,7 +62,7 @@ pub(super) fn jwt_starts(byte: u8) -> bool {
 
 /// A JSON Web Token ([RFC 7519](https://www.rfc-editor.org/rfc/rfc7519)): a header that decodes and names its algorithm, and the
 /// beginning of a payload. Of a very long header the first part must name it.
-pub(super) fn jwt(window: &Window<'_>, at: usize) -> Verdict {
+pub(super) fn jwt(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     if !super::is_token_start(window, at) || matches!(window.byte_before(at), Some(b'-' | b'_')) {
         return Verdict::No;
     }

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use crate::checksum::base62_crc32;
 use crate::entropy::{Classes, distinct, is_placeholder, is_wordy};
 use crate::finding::Confidence;
+use crate::memo::Memo;
 use crate::run::Run;
 use crate::search::{Hit, Verdict, Window};
 
@@ -29,11 +30,14 @@ pub(super) fn starts(byte: u8) -> bool {
     byte == b'w' || FORMATS.iter().any(|format| format.prefix.as_bytes()[0] == byte)
 }
 
-pub(super) fn verify(window: &Window<'_>, at: usize) -> Verdict {
-    if !super::is_token_start(window, at) {
+pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
+    let first = window.bytes[at];
+    let begun = window
+        .byte(at + 1)
+        .is_none_or(|second| second < 128 && SECOND_BYTES[usize::from(first)] >> second & 1 == 1);
+    if !begun || !super::is_token_start(window, at) {
         return Verdict::No;
     }
-    let first = window.bytes[at];
     let workjet = (first == b'w').then(|| workjet(window, at));
     let others = &BY_FIRST_BYTE[usize::from(first)];
     let verdicts = workjet
@@ -54,6 +58,19 @@ static BY_FIRST_BYTE: LazyLock<Vec<Vec<&'static Format>>> = LazyLock::new(|| {
     };
     (0..=u8::MAX).map(begins).collect()
 });
+
+/// For each first byte of a prefix, the bytes that come second, as bits. Most words are dismissed by these.
+static SECOND_BYTES: [u128; 256] = {
+    let mut table = [0; 256];
+    table[b'w' as usize] = 1 << b'j';
+    let mut index = 0;
+    while index < FORMATS.len() {
+        let prefix = FORMATS[index].prefix.as_bytes();
+        table[prefix[0] as usize] |= 1 << prefix[1];
+        index += 1;
+    }
+    table
+};
 
 struct Format {
     vendor: &'static str,

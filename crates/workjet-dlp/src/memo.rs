@@ -8,6 +8,39 @@
 pub(crate) struct Memo {
     /// What secret access keys are made of.
     pub(crate) secret: Stretch,
+    /// What e-mail addresses stand around.
+    pub(crate) sign: Sign,
+    /// Where e-mail addresses begin that reach the same `@`, and what follows it.
+    pub(crate) address: Address,
+}
+
+/// Where the next `@` stands.
+#[derive(Default)]
+pub(crate) struct Sign {
+    /// None stands from `start` to `end`.
+    start: usize,
+    end: usize,
+}
+
+impl Sign {
+    /// Bytes looked at in one go.
+    const AHEAD: usize = 256;
+
+    /// Whether none stands from `at` up to `to`.
+    pub(crate) fn is_absent(&mut self, bytes: &[u8], at: usize, to: usize) -> bool {
+        if !(self.start..=self.end).contains(&at) {
+            (self.start, self.end) = (at, at);
+        }
+        while self.end < to && self.end < bytes.len() {
+            let block = &bytes[self.end..bytes.len().min(self.end + Self::AHEAD)];
+            if block.contains(&b'@') {
+                self.end += block.iter().take_while(|byte| **byte != b'@').count();
+                return to <= self.end;
+            }
+            self.end += block.len();
+        }
+        true
+    }
 }
 
 /// How far bytes of one kind go on.
@@ -32,4 +65,15 @@ impl Stretch {
         }
         (self.end - at).min(most)
     }
+}
+
+/// The parts of the last e-mail address that was tried.
+#[derive(Default)]
+pub(crate) struct Address {
+    /// Local parts that begin from `start` up to `end` come to what `local` says: the place of their `@`, or no address.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) local: Option<usize>,
+    /// The `@` whose domain was read last, and how that ended: the place after the domain and the character there, if it is one.
+    pub(crate) domain: Option<(usize, Option<(usize, char)>)>,
 }

@@ -6,6 +6,7 @@ use crate::finding::Confidence;
 use crate::memo::Memo;
 use crate::search::{Hit, Verdict, Window};
 
+const MIN_DIGITS: usize = 12;
 const MAX_DIGITS: usize = 19;
 
 /// Digits, and one separator between any two.
@@ -17,7 +18,7 @@ pub(super) fn starts(byte: u8) -> bool {
 
 /// Takes the longest run of digit groups that is a card number.
 pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
-    if !begins_here(window, at) {
+    if !begins_here(window, at) || is_too_short(window, at) {
         return Verdict::No;
     }
     let said = Words::before(window.behind(at)).have(CARD_WORDS);
@@ -58,6 +59,27 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
         }
     }
     best.map_or(Verdict::No, Verdict::Match)
+}
+
+/// Whether the digits from here on, each with at most one separator after it, end before they could make a number. A glance,
+/// before words are read.
+fn is_too_short(window: &Window<'_>, at: usize) -> bool {
+    let mut count = 0;
+    let mut separated = true;
+    for byte in &window.bytes[at..] {
+        match byte {
+            b'0'..=b'9' => {
+                count += 1;
+                separated = false;
+            }
+            b' ' | b'-' if !separated => separated = true,
+            _ => return true,
+        }
+        if count == MIN_DIGITS {
+            return false;
+        }
+    }
+    window.last
 }
 
 /// Not within a longer number, a decimal fraction, or a token that mixes letters and digits as hashes do.
@@ -128,7 +150,7 @@ fn follows_large_number(behind: &[u8]) -> bool {
 fn is_card(digits: &[u8], said: bool) -> bool {
     let varied = digits.iter().any(|digit| *digit != digits[0]);
     // Without an issuer's prefix a number needs the word before it, and must not look like a time stamp.
-    let by_word = said && (12..=MAX_DIGITS).contains(&digits.len()) && digits[0] != 1;
+    let by_word = said && (MIN_DIGITS..=MAX_DIGITS).contains(&digits.len()) && digits[0] != 1;
     varied && (issued(digits, said) || by_word) && luhn(digits)
 }
 

@@ -13,24 +13,67 @@ const MAX_LABEL: usize = 63;
 
 pub(super) const LONGEST: usize = MAX_LOCAL + 1 + MAX_DOMAIN;
 
+/// What is looked at of the character after a local part.
+const MAX_CHAR: usize = 4;
+
 pub(super) fn starts(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0xC2
 }
 
-pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
+pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict {
     // An address begins where its word does; asking again at each letter would take quadratic time.
     if window.char_before(at).is_some_and(char::is_alphanumeric) {
         return Verdict::No;
     }
-    let sign = match local_part(window, at) {
-        Ok(sign) => sign,
-        Err(verdict) => return verdict,
+    let reach = at + MAX_LOCAL + 1;
+    let in_view = window.last || reach + MAX_CHAR <= window.bytes.len();
+    if in_view && memo.sign.is_absent(window.bytes, at, reach) {
+        return Verdict::No;
+    }
+    let known = &mut memo.address;
+    if !(known.start..known.end).contains(&at) {
+        match local_part(window, at) {
+            Ok(sign) => {
+                (known.start, known.end, known.local) = (at, sign, Some(sign));
+            }
+            Err(Local::Unknown) => return Verdict::More,
+            Err(Local::TooLong) => return Verdict::No,
+            Err(Local::EndsAt(end)) => {
+                (known.start, known.end, known.local) = (at, end, None);
+            }
+        }
+    }
+    let Some(sign) = known.local else {
+        return Verdict::No;
     };
-    domain(window, at, sign)
+    let domain = match known.domain {
+        Some((of, domain)) if of == sign => domain,
+        _ => match domain(window, sign) {
+            Ok(domain) => {
+                known.domain = Some((sign, domain));
+                domain
+            }
+            Err(NotYet) => return Verdict::More,
+        },
+    };
+    match domain {
+        Some((end, next)) if is_address(&window.bytes[at..sign], &window.bytes[sign + 1..end], next) => {
+            Hit::new(end, Confidence::High).into()
+        }
+        _ => Verdict::No,
+    }
+}
+
+/// Why there is no local part.
+enum Local {
+    /// At this place stands something else. Whatever begins before comes to the same.
+    EndsAt(usize),
+    TooLong,
+    Unknown,
 }
 
 /// Where the `@` stands.
-fn local_part(window: &Window<'_>, at: usize) -> Result<usize, Verdict> {
+fn local_part(window: &Window<'_>, at: usize) -> Result<usize, Local> {
     let mut here = at;
     loop {
         // Most bytes are plain; the rest of the loop would come to the same about them.
@@ -41,12 +84,12 @@ fn local_part(window: &Window<'_>, at: usize) -> Result<usize, Verdict> {
             .count();
         here += plain;
         if here - at > MAX_LOCAL {
-            return Err(Verdict::No);
+            return Err(Local::TooLong);
         }
         let char = match window.peek(here) {
             Peek::Char(char) => char,
-            Peek::Edge => return Err(Verdict::No),
-            Peek::Unknown => return Err(Verdict::More),
+            Peek::Edge => return Err(Local::EndsAt(here)),
+            Peek::Unknown => return Err(Local::Unknown),
         };
         let dot_before = window.byte_before(here) == Some(b'.');
         match char {
@@ -54,17 +97,21 @@ fn local_part(window: &Window<'_>, at: usize) -> Result<usize, Verdict> {
             '.' if here > at && !dot_before => {}
             '!' | '#' | '$' | '%' | '\'' | '*' | '+' | '-' | '^' | '_' | '~' if here > at => {}
             letter if letter.is_alphanumeric() => {}
-            _ => return Err(Verdict::No),
+            _ => return Err(Local::EndsAt(here)),
         }
         here += char.len_utf8();
         if here - at > MAX_LOCAL {
-            return Err(Verdict::No);
+            return Err(Local::TooLong);
         }
     }
 }
 
-/// The longest domain after the `@` at `sign`: it ends with a plausible top-level label and no letter or digit follows.
-fn domain(window: &Window<'_>, at: usize, sign: usize) -> Verdict {
+/// The domain cannot be told yet.
+struct NotYet;
+
+/// The end of the longest domain after the `@` at `sign`, and the character there: it ends with a plausible top-level label and
+/// no letter or digit follows.
+fn domain(window: &Window<'_>, sign: usize) -> Result<Option<(usize, char)>, NotYet> {
     let start = sign + 1;
     let mut label = start;
     let mut labels = 0;
@@ -75,7 +122,7 @@ fn domain(window: &Window<'_>, at: usize, sign: usize) -> Verdict {
         let char = match peek {
             Peek::Char(char) => Some(char),
             Peek::Edge => None,
-            Peek::Unknown => return Verdict::More,
+            Peek::Unknown => return Err(NotYet),
         };
         let within = char.filter(|char| char.is_alphanumeric() || *char == '-');
         if let Some(char) = within {
@@ -103,12 +150,7 @@ fn domain(window: &Window<'_>, at: usize, sign: usize) -> Verdict {
         here += 1;
         label = here;
     }
-    match best {
-        Some((end, next)) if is_address(&window.bytes[at..sign], &window.bytes[start..end], next) => {
-            Hit::new(end, Confidence::High).into()
-        }
-        _ => Verdict::No,
-    }
+    Ok(best)
 }
 
 /// Letters only and at least two, or an encoded one (RFC 5890).

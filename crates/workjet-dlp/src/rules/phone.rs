@@ -11,6 +11,7 @@ use crate::search::{Hit, Verdict, Window};
 
 /// E.164 allows 15 digits; `00` and `(0)` may come on top.
 const MAX_DIGITS: usize = 18;
+const MIN_DIGITS: usize = 7;
 const MAX_GROUPS: usize = 7;
 
 /// Each digit with at most two separators, `+`, a parenthesis, and an extension.
@@ -30,7 +31,7 @@ fn marks_other_number(byte: u8) -> bool {
 }
 
 pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
-    if !begins_here(window, at) {
+    if !begins_here(window, at) || is_too_short(window, at) {
         return Verdict::No;
     }
     let said = is_announced(window.behind(at));
@@ -107,6 +108,25 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
             Ok(end) => Hit::new(end, confidence).into(),
         },
     }
+}
+
+/// Whether the digits from here on end before they could make a number, whatever separates them. A glance, before words are
+/// read.
+fn is_too_short(window: &Window<'_>, at: usize) -> bool {
+    /// A closing parenthesis, two separators, and an opening one.
+    const MAX_BETWEEN: usize = 4;
+    let (mut count, mut between) = (0, 0);
+    for byte in &window.bytes[at..] {
+        match byte {
+            b'0'..=b'9' => (count, between) = (count + 1, 0),
+            b'+' | b'(' | b')' | b' ' | b'-' | b'.' | b'/' if between < MAX_BETWEEN => between += 1,
+            _ => return true,
+        }
+        if count == MIN_DIGITS {
+            return false;
+        }
+    }
+    window.last
 }
 
 /// Not within a word, an amount, a fraction, a date or a time.

@@ -60,6 +60,9 @@ impl Words {
             text: [b' '; 2 * Self::REACH + 2],
             len: 1,
         };
+        if !behind[start..].iter().any(u8::is_ascii_alphabetic) {
+            return words;
+        }
         let mut previous = b' ';
         for &byte in &behind[start..] {
             let camel = byte.is_ascii_uppercase() && previous.is_ascii_lowercase();

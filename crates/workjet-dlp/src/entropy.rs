@@ -40,7 +40,11 @@ impl Classes {
             lower: classes.lower || byte.is_ascii_lowercase(),
             upper: classes.upper || byte.is_ascii_uppercase(),
             digit: classes.digit || byte.is_ascii_digit(),
-            symbol: classes.symbol || b"!@#$%^&*+?~".contains(byte),
+            symbol: classes.symbol
+                || matches!(
+                    byte,
+                    b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'+' | b'?' | b'~'
+                ),
         })
     }
 
@@ -51,16 +55,54 @@ impl Classes {
 
 /// Whether the value stands for one: `your-key-here`, `xxxxxxxx`, `${TOKEN}`, `[REDACTED:…]`.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
-    #[rustfmt::skip]
-    const WORDS: &[&str] = &[
-        "example", "changeme", "change-me", "change_me", "placeholder", "redacted", "your", "insert",
-        "dummy", "replace", "xxxx", "****", "....", "----", "____", "todo", "fixme", "${", "{{", "$(", "<",
-        "%s", "...", "0000000",
-    ];
-    let lower = value.to_ascii_lowercase();
-    let contains = |word: &str| lower.windows(word.len()).any(|window| window == word.as_bytes());
-    matches!(value.first(), Some(b'$' | b'{' | b'[' | b'<' | b'*' | b'%'))
-        || WORDS.iter().any(|word| contains(word))
+    if matches!(value.first(), Some(b'$' | b'{' | b'[' | b'<' | b'*' | b'%')) || value.contains(&b'<') {
+        return true;
+    }
+    value.windows(2).enumerate().any(|(at, pair)| {
+        PLACEHOLDER_PAIRS.contain(pair)
+            && PLACEHOLDERS.iter().any(|word| {
+                value
+                    .get(at..at + word.len())
+                    .is_some_and(|same| same.eq_ignore_ascii_case(word.as_bytes()))
+            })
+    })
+}
+
+#[rustfmt::skip]
+const PLACEHOLDERS: &[&str] = &[
+    "example", "changeme", "change-me", "change_me", "placeholder", "redacted", "your", "insert",
+    "dummy", "replace", "xxxx", "****", "....", "----", "____", "todo", "fixme", "${", "{{", "$(",
+    "%s", "...", "0000000",
+];
+
+/// What the words for placeholders begin with.
+static PLACEHOLDER_PAIRS: Pairs = {
+    let mut pairs = Pairs::EMPTY;
+    let mut index = 0;
+    while index < PLACEHOLDERS.len() {
+        let word = PLACEHOLDERS[index].as_bytes();
+        pairs = pairs.with(word[0], word[1]);
+        index += 1;
+    }
+    pairs
+};
+
+/// A set of pairs of ASCII characters, in small letters.
+struct Pairs([u128; 128]);
+
+impl Pairs {
+    const EMPTY: Self = Self([0; 128]);
+
+    const fn with(mut self, first: u8, second: u8) -> Self {
+        self.0[first as usize] |= 1 << second;
+        self
+    }
+
+    /// Whether the pair is among them, in capitals or not.
+    fn contain(&self, pair: &[u8]) -> bool {
+        let (first, second) = (pair[0].to_ascii_lowercase(), pair[1].to_ascii_lowercase());
+        first < 128 && second < 128 && self.0[usize::from(first)] >> second & 1 == 1
+    }
 }
 
 /// Whether most of the value is words: runs of letters, in one case or capitalised, between separators or digits.
@@ -77,16 +119,7 @@ fn is_word(run: &[u8]) -> bool {
     if run.len() < 3 {
         return false;
     }
-    let pairs = run
-        .windows(2)
-        .map(|pair| [pair[0].to_ascii_lowercase(), pair[1].to_ascii_lowercase()]);
-    let common = pairs
-        .filter(|pair| {
-            COMMON_PAIRS
-                .split(|byte| *byte == b' ')
-                .any(|listed| listed == pair)
-        })
-        .count();
+    let common = run.windows(2).filter(|pair| COMMON_PAIRS.contain(pair)).count();
     let changes = run
         .windows(2)
         .filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
@@ -95,10 +128,19 @@ fn is_word(run: &[u8]) -> bool {
 }
 
 /// The more frequent pairs of letters in English: of random letters, fewer than one pair in four is among them.
-const COMMON_PAIRS: &[u8] = b"th he in er an re nd at on nt ha es st en ed to it ou ea hi is or ti as te et ng of al de se le sa si \
+static COMMON_PAIRS: Pairs = {
+    let listed = b"th he in er an re nd at on nt ha es st en ed to it ou ea hi is or ti as te et ng of al de se le sa si \
     ar ve ra ld ur ro ri io ne me co ta el ec ic li ma us ll om la ho ch fo be un ca lo wa ce no di na pe il ly so ac mo ke ss ut \
     tr wi pr im em ev we ot ee sh ai ul oo ad am ab ap ag ay bl bo br ck cl cr ct da do du ef ep ex ff fi fr ge gi go gr ie if ig \
     ir iv ki mi mp ni oc od og ol op os ow pa pl po ph pt qu rt ry sc sp su ts tt tu ty ub um up va vi wo ys ey";
+    let mut pairs = Pairs::EMPTY;
+    let mut at = 0;
+    while at < listed.len() {
+        pairs = pairs.with(listed[at], listed[at + 1]);
+        at += 3;
+    }
+    pairs
+};
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,8 @@ use crate::search::{Hit, Verdict, Window};
 
 const MIN_DIGITS: usize = 12;
 const MAX_DIGITS: usize = 19;
+/// Digits of the longest prefix.
+const MAX_PLACES: usize = 6;
 
 /// Digits, and one separator between any two.
 pub(super) const LONGEST: usize = 2 * MAX_DIGITS;
@@ -18,17 +20,27 @@ pub(super) fn starts(byte: u8) -> bool {
 
 /// Takes the longest run of digit groups that is a card number.
 pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
-    if !begins_here(window, at) || is_too_short(window, at) {
+    if !begins_here(window, at) {
+        return Verdict::No;
+    }
+    let glance = glance(window, at);
+    if let Glance::TooShort = glance {
         return Verdict::No;
     }
     let said = Words::before(window.behind(at)).have(CARD_WORDS);
+    let most = match glance {
+        _ if said => Some(MAX_DIGITS),
+        Glance::Begins(0) => return Verdict::No,
+        Glance::Begins(longest) => Some(longest),
+        _ => None,
+    };
     let mut digits = [0; MAX_DIGITS];
     let mut count = 0;
     let mut separator = None;
     let mut end = at;
     let mut best = None;
     loop {
-        let grows = can_grow(&digits[..count], said);
+        let grows = count < most.unwrap_or_else(|| longest(&digits[..count.min(MAX_PLACES)]));
         let after_digit = count > 0 && window.byte(end - 1).is_some_and(|byte| byte.is_ascii_digit());
         match window.byte(end) {
             Some(byte @ b'0'..=b'9') if grows => {
@@ -61,25 +73,41 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     best.map_or(Verdict::No, Verdict::Match)
 }
 
-/// Whether the digits from here on, each with at most one separator after it, end before they could make a number. A glance,
-/// before words are read.
-fn is_too_short(window: &Window<'_>, at: usize) -> bool {
+enum Glance {
+    /// The digits end before they could make a number.
+    TooShort,
+    /// They may make one; its issuer's are this long at most, or 0 if no issuer's begin like this.
+    Begins(usize),
+    /// More of them may arrive.
+    CutOff,
+}
+
+/// Looks at the digits from here on, each with at most one separator after it, before words are read.
+fn glance(window: &Window<'_>, at: usize) -> Glance {
+    let mut prefix = [0; MAX_PLACES];
     let mut count = 0;
     let mut separated = true;
     for byte in &window.bytes[at..] {
         match byte {
             b'0'..=b'9' => {
+                if let Some(place) = prefix.get_mut(count) {
+                    *place = byte - b'0';
+                }
                 count += 1;
                 separated = false;
             }
             b' ' | b'-' if !separated => separated = true,
-            _ => return true,
+            _ => return Glance::TooShort,
         }
         if count == MIN_DIGITS {
-            return false;
+            return Glance::Begins(longest(&prefix));
         }
     }
-    window.last
+    if window.last {
+        Glance::TooShort
+    } else {
+        Glance::CutOff
+    }
 }
 
 /// Not within a longer number, a decimal fraction, or a token that mixes letters and digits as hashes do.
@@ -107,11 +135,14 @@ fn begins_here(window: &Window<'_>, at: usize) -> bool {
 }
 
 fn card(window: &Window<'_>, at: usize, end: usize, digits: &[u8], said: bool) -> Option<Hit> {
+    if !is_card(digits, said) {
+        return None;
+    }
     let hexadecimal = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit());
     let embedded = hexadecimal(window.byte_before(at)) && hexadecimal(window.byte(end));
     let listed =
         !said && digits.len() > 16 && end - at == digits.len() && follows_large_number(window.behind(at));
-    if !is_card(digits, said) || embedded || listed {
+    if embedded || listed {
         return None;
     }
     let confidence = if issued(digits, false) {
@@ -148,15 +179,24 @@ fn follows_large_number(behind: &[u8]) -> bool {
 }
 
 fn is_card(digits: &[u8], said: bool) -> bool {
+    if !(MIN_DIGITS..=MAX_DIGITS).contains(&digits.len()) || !luhn(digits) {
+        return false;
+    }
     let varied = digits.iter().any(|digit| *digit != digits[0]);
     // Without an issuer's prefix a number needs the word before it, and must not look like a time stamp.
-    let by_word = said && (MIN_DIGITS..=MAX_DIGITS).contains(&digits.len()) && digits[0] != 1;
-    varied && (issued(digits, said) || by_word) && luhn(digits)
+    let by_word = said && digits[0] != 1;
+    varied && (issued(digits, said) || by_word)
 }
 
-/// Whether more digits could make a card number of these.
-fn can_grow(digits: &[u8], said: bool) -> bool {
-    digits.len() < MAX_DIGITS && (said || ISSUERS.iter().any(|issuer| issuer.can_grow(digits)))
+/// The length of the longest card number that begins with these digits, at most six, and needs no word before it; 0 if none
+/// does.
+fn longest(digits: &[u8]) -> usize {
+    let cut = 10_u32.pow((MAX_PLACES - digits.len()) as u32);
+    let least = number(digits) * cut;
+    let numbers = ISSUERS
+        .iter()
+        .filter(|issuer| issuer.begins_between(least, least + cut - 1));
+    numbers.map(Issuer::longest).max().unwrap_or(0)
 }
 
 fn issued(digits: &[u8], said: bool) -> bool {
@@ -171,7 +211,7 @@ pub(super) const CARD_WORDS: &[&str] = &[
     " maestro ", " amex ", " pan ", " cc ", " ccn ", " ccnum ",
 ];
 
-/// Prefixes `low` to `high`, read as that many leading digits, and the lengths issued.
+/// Prefixes `low` to `high`, read as that many leading digits, and the lengths issued, in order.
 struct Issuer {
     low: u32,
     high: u32,
@@ -187,13 +227,14 @@ impl Issuer {
             && (self.low..=self.high).contains(&number(&digits[..self.places]))
     }
 
-    fn can_grow(&self, digits: &[u8]) -> bool {
-        if self.needs_word || self.lengths.iter().all(|length| *length <= digits.len()) {
-            return false;
-        }
-        let places = self.places.min(digits.len());
-        let cut = 10_u32.pow((self.places - places) as u32);
-        (self.low / cut..=self.high / cut).contains(&number(&digits[..places]))
+    /// Whether the first six digits may be these.
+    fn begins_between(&self, least: u32, most: u32) -> bool {
+        let scale = 10_u32.pow((MAX_PLACES - self.places) as u32);
+        !self.needs_word && self.low * scale <= most && least < (self.high + 1) * scale
+    }
+
+    fn longest(&self) -> usize {
+        self.lengths[self.lengths.len() - 1]
     }
 }
 

@@ -205,12 +205,16 @@ impl Number {
 
     /// Whether these and `more` digits begin a telephone number.
     fn can_go_on(&self, more: &[u8]) -> bool {
-        let mut digits = [0; 2 * MAX_DIGITS];
-        digits[..self.count].copy_from_slice(&self.digits[..self.count]);
-        for (place, digit) in digits[self.count..].iter_mut().zip(more) {
-            *place = digit - b'0';
-        }
-        let digits = &digits[..self.count + more.len().min(MAX_DIGITS)];
+        let mut with_more = [0; 2 * MAX_DIGITS];
+        let digits = if more.is_empty() {
+            &self.digits[..self.count]
+        } else {
+            with_more[..self.count].copy_from_slice(&self.digits[..self.count]);
+            for (place, digit) in with_more[self.count..].iter_mut().zip(more) {
+                *place = digit - b'0';
+            }
+            &with_more[..self.count + more.len().min(MAX_DIGITS)]
+        };
         let Some(&first) = digits.first() else { return true };
         if self.plus || digits.starts_with(&[0, 0]) {
             return digits.len() <= MAX_DIGITS && !(self.plus && first == 0);
@@ -239,6 +243,9 @@ impl Number {
     fn kind(&self) -> Option<Confidence> {
         let digits = &self.digits[..self.count];
         let lengths = &self.lengths[..self.groups];
+        if digits.len() < MIN_DIGITS {
+            return None;
+        }
         if self.plus {
             return international(digits).then_some(Confidence::High);
         }
@@ -384,6 +391,12 @@ fn extension(window: &Window<'_>, end: usize) -> Result<usize, NotYet> {
         b" x ",
     ] {
         let same = rest.len().min(mark.len());
+        if rest
+            .first()
+            .is_some_and(|byte| byte.to_ascii_lowercase() != mark[0])
+        {
+            continue;
+        }
         if !rest[..same].eq_ignore_ascii_case(&mark[..same]) {
             continue;
         }

@@ -214,14 +214,17 @@ fn random(_: &[u8], body: &[u8]) -> bool {
 
 /// For prefixes that are short: random, with letters and digits.
 fn mixed(prefix: &[u8], body: &[u8]) -> bool {
-    let classes = Classes::of(body);
-    random(prefix, body) && classes.letter() && classes.digit
+    let varied = || {
+        let classes = Classes::of(body);
+        classes.letter() && classes.digit
+    };
+    random(prefix, body) && varied()
 }
 
 /// `sk-` begins the keys of many services, and some names.
 fn sk(prefix: &[u8], body: &[u8]) -> bool {
-    let classes = Classes::of(body);
-    mixed(prefix, body) && (classes.upper || body.iter().all(u8::is_ascii_hexdigit) || distinct(body) >= 14)
+    mixed(prefix, body)
+        && (Classes::of(body).upper || body.iter().all(u8::is_ascii_hexdigit) || distinct(body) >= 14)
 }
 
 /// GitHub puts the CRC-32 of the first thirty characters into the last six

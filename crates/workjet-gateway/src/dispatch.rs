@@ -111,7 +111,7 @@ impl Run<'_> {
                     let end = match &result {
                         Ok(_) => self.broke.unwrap_or(AttemptEnd::Answered),
                         // The drain time is ours: that it was over says nothing about the provider.
-                        Err(_) if self.client_gone => AttemptEnd::Answered,
+                        Err(_) if self.client_gone => AttemptEnd::Abandoned,
                         Err(failure) => failure.end,
                     };
                     let jitter = self.jitter();
@@ -320,13 +320,7 @@ impl Failure {
 
     /// The request cannot be written for this target, so nothing was sent.
     const fn of_request(refusal: Refusal) -> Self {
-        Self::new(
-            AttemptEnd::Refused {
-                status: 400,
-                retry_after: None,
-            },
-            refusal,
-        )
+        Self::new(AttemptEnd::Abandoned, refusal)
     }
 
     /// An error under a status of success.

@@ -423,7 +423,43 @@ async fn clients_that_leave_open_no_circuit_and_streams_that_break_do() {
             .script(Script::stream(openai_stream(&["one "])[..2].to_vec()));
         gateway.post("/v1/chat/completions", &streamed("hi")).await;
     }
+    assert_circuit_is_open(&gateway).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_leaves_does_not_make_a_failing_provider_look_well() {
+    let gateway = Gateway::with(openai("")).await;
+    let fail = async || {
+        gateway
+            .memory
+            .upstream
+            .script(Script::stream(openai_stream(&["one "])[..2].to_vec()));
+        gateway.post("/v1/chat/completions", &streamed("hi")).await;
+    };
+    for _ in 0..4 {
+        fail().await;
+    }
+    gateway.memory.upstream.script(Script::Hang);
+    let request = gateway.request("/v1/chat/completions", streamed("hi").to_string());
+    assert!(
+        tokio::time::timeout(Duration::from_secs(1), gateway.send(request))
+            .await
+            .is_err()
+    );
+    tokio::time::sleep(Duration::from_secs(21)).await;
+    fail().await;
+    assert_circuit_is_open(&gateway).await;
+}
+
+/// A provider that would answer is not asked.
+async fn assert_circuit_is_open(gateway: &Gateway) {
+    let calls = gateway.memory.upstream.urls().len();
+    gateway
+        .memory
+        .upstream
+        .script(Script::whole(200, openai_reply("hi")));
     assert_eq!(gateway.chat("hi").await.code(), "provider_unavailable");
+    assert_eq!(gateway.memory.upstream.urls().len(), calls);
 }
 
 #[tokio::test(start_paused = true)]

@@ -81,10 +81,14 @@ async fn pump(core: Arc<Core>, host: Host, inspected: Inspected, mut outlet: Out
     let _in_flight = core.metrics.begin();
     let (scope, id) = (inspected.scope().clone(), inspected.ticket().id.clone());
     let headers = reply_headers(&inspected);
+    let (ticket, findings) = (inspected.ticket().clone(), inspected.findings().clone());
     let recorded = match record_intent(&host, inspected).await {
         Ok(recorded) => recorded,
         Err(refusal) => {
             refund(&host, &scope, &id).await;
+            findings.count(&core.metrics);
+            core.metrics
+                .request(ticket.dialect(), refusal.code, ticket.age(&host));
             return outlet.refuse(headers, &refusal).await;
         }
     };

@@ -518,6 +518,18 @@ async fn metrics_need_their_own_token_and_name_nobody() {
     );
     assert!(!text.contains("default") && !text.contains("ada"), "{text}");
 
+    gateway.memory.audit.refuse(Kind::AiIntent);
+    assert_eq!(gateway.chat("hi").await.status, 503);
+    let request = Request::get("/metrics").header(AUTHORIZATION, "Bearer metrics-token");
+    let text = gateway
+        .ask(request.body(Body::empty()).expect("a request"))
+        .await
+        .body;
+    assert!(
+        text.contains("workjet_requests_total{surface=\"openai.chat\",code=\"audit_unavailable\"} 1"),
+        "{text}"
+    );
+
     let gateway = Gateway::demo().await;
     assert_eq!(gateway.get("/metrics").await.status, 404, "no token, no path");
     for path in ["/healthz", "/readyz"] {

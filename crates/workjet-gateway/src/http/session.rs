@@ -154,14 +154,19 @@ async fn try_password(app: &App, request: Request) -> Result<Response, Refusal> 
         .login_record(scope, user)
         .await?
         .ok_or_else(Refusal::unauthenticated)?;
-    Attempt::new(app, record.user.login.as_str(), &request)
-        .count(app)
-        .await?;
+    let attempt = Attempt::new(app, record.user.login.as_str(), &request);
+    attempt.count(app).await?;
     if !host
         .passwords
         .verify(Password::attempt(form.current), record.password)
         .await?
     {
+        // Somebody at an unlocked screen may be guessing.
+        let entry = event(host, scope, Kind::AuthLoginFailed, &request)
+            .subject(user)
+            .status(403)
+            .code("forbidden");
+        append(host, scope, attempt.describe(entry)).await?;
         return Err(Refusal::forbidden("the current password is wrong"));
     }
     let new = Password::parse(form.new).map_err(|reason| Refusal::invalid(reason.to_string()).at("new"))?;

@@ -287,6 +287,10 @@ async fn new_password_ends_every_session_but_the_new_one() {
         change(&first, "wrong", "a much better sentence").await.status,
         403
     );
+    assert!(
+        kinds(&gateway).await.contains(&Kind::AuthLoginFailed),
+        "whoever guesses with a session is logged too"
+    );
     assert_eq!(change(&first, &secret(), "short").await.status, 400);
     let answer = change(&first, &secret(), "a much better sentence").await;
     assert_eq!(answer.status, 200, "{}", answer.body);

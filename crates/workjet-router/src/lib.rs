@@ -61,7 +61,7 @@
 //! assert_eq!(stream.usage().output, Some(1));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-//! Whoever inspects a stream finds the texts in its frames with [`Inbound::deltas`]; see [`Channel`].
+//! What a stream has said so far is counted with [`Inbound::said_bytes`].
 //!
 //! # What is not translated
 //!
@@ -75,7 +75,6 @@
 //! `bundled-prices` (default): the price table inside the binary. Without it, prices come from `Prices::from_json`.
 
 mod api_error;
-mod channels;
 mod chat;
 pub mod demo;
 mod dialect;
@@ -85,13 +84,13 @@ mod plan;
 mod price;
 mod reply;
 mod request;
+mod said;
 mod sse;
 mod stream;
 mod tier;
 mod wire;
 
 pub use api_error::ApiError;
-pub use channels::{Channel, ChannelKind};
 pub use chat::Usage;
 pub use dialect::{Inbound, Outbound, auth_header};
 pub use error::{ErrorClass, ProviderError, ReplyError, RequestError, RequestErrorKind, StreamError};

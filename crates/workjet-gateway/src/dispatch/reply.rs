@@ -64,13 +64,14 @@ impl Run<'_> {
         mut body: BoxStream<'static, Piece>,
     ) -> Result<Ended, Failure> {
         let chat = self.inspected().chat();
-        let mut translator = StreamTranslator::new(outbound, chat.inbound(), chat, self.stamp());
-        let mut clearance = Clearance::new(self.inspected().settings(), chat.inbound(), outbound);
+        let inbound = chat.inbound();
+        let mut translator = StreamTranslator::new(outbound, inbound, chat, self.stamp());
+        let mut clearance = Clearance::new(self.inspected().settings(), inbound, outbound);
         let mut out = Outgoing::default();
         loop {
             let next = self.wait(self.core.timeouts.idle, body.next()).await;
-            let (mut frames, broken) = translate(&mut translator, next);
-            let said = frames.iter_mut().map(|frame| self.said(frame)).sum();
+            let (frames, broken) = translate(&mut translator, next);
+            let said = frames.iter().map(|frame| inbound.said_bytes(frame)).sum();
             self.learn(translator.usage().clone(), translator.answered_model(), said);
             if self.client_gone {
                 if broken.is_some() || translator.is_complete() {
@@ -180,20 +181,6 @@ impl Run<'_> {
                 .filter(|model| engine.find_iter(model).next().is_none())
                 .map(str::to_owned);
         }
-    }
-
-    /// The text in a frame, in bytes.
-    fn said(&self, frame: &mut Frame) -> usize {
-        let Data::Json(value) = &mut frame.data else {
-            return 0;
-        };
-        self.inspected()
-            .chat()
-            .inbound()
-            .deltas(value)
-            .iter()
-            .map(|(_, text)| text.len())
-            .sum()
     }
 }
 

@@ -2,7 +2,6 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod assemble;
-mod channels;
 mod demo;
 mod fixtures;
 mod known_errors;
@@ -10,5 +9,6 @@ mod mangled;
 mod refusals;
 mod replies;
 mod requests;
+mod said;
 mod sse;
 mod streams;

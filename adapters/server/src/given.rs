@@ -6,13 +6,12 @@
 use std::collections::BTreeMap;
 
 use workjet_auth::{Operator, SecretString};
-use workjet_gateway::Clock as _;
 use workjet_gateway::config::{Config, SecretSource};
+use workjet_gateway::{Clock as _, default_tenant};
 
 use crate::data::DataFolder;
 use crate::error::StartError;
 use crate::host::SystemClock;
-use crate::upkeep::default_tenant;
 
 /// What lay in each place when the gateway started.
 pub(crate) struct Given {

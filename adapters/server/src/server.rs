@@ -12,7 +12,7 @@ use workjet_audit::{Kind, Log};
 use workjet_auth::Operator;
 use workjet_gateway::admin::{FIRST_OWNER, FirstStart};
 use workjet_gateway::config::{Config, Tls};
-use workjet_gateway::{Clock as _, Core, CoreOptions, Host, Settings, Timeouts, Upstream};
+use workjet_gateway::{Clock as _, Core, CoreOptions, Host, Settings, Timeouts, Upstream, default_tenant};
 use workjet_tenant::{MemoryRates, RateStore, Role};
 
 use crate::data::DataFolder;
@@ -21,7 +21,7 @@ use crate::given::Given;
 use crate::host::{Passwords, SystemClock, SystemEntropy, Tasks};
 use crate::listener::{self, Listener};
 use crate::tls::Certificate;
-use crate::upkeep::{Upkeep, default_tenant};
+use crate::upkeep::Upkeep;
 use crate::upstream::HyperUpstream;
 
 /// Puts a gateway together. Made by [`Server::builder`].

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use workjet_audit::{AuditSink as _, Entry, Kind, Log};
 use workjet_auth::{ApiKey, Operator};
-use workjet_gateway::{Clock as _, DEFAULT_TENANT, Entropy as _, Health};
-use workjet_tenant::{Actor, OperatorStore as _, Scope, TenantId};
+use workjet_gateway::{Clock as _, Entropy as _, Health, default_tenant};
+use workjet_tenant::{Actor, OperatorStore as _, Scope};
 
 use crate::data::DataFolder;
 use crate::error::StartError;
@@ -178,9 +178,4 @@ fn every(period: Duration) -> Interval {
     let mut interval = interval(period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
-}
-
-/// The tenant that the configuration file owns.
-pub(crate) fn default_tenant() -> TenantId {
-    DEFAULT_TENANT.parse().expect("`default` is a valid tenant id")
 }

@@ -18,7 +18,7 @@ use workjet_tenant::{
     ErrorKind, KeyId, OperatorStore, OutboxRecord, Role, Scope, StoreError, Tenant, TenantId, UserId,
 };
 
-use crate::core::DEFAULT_TENANT;
+use crate::core::default_tenant;
 use crate::host::{Entropy, PasswordHasher};
 
 /// The first owner's login name. Not an address that mail could reach: it is made before anybody is known.
@@ -88,7 +88,7 @@ impl Admin {
         operator: &Operator,
         now: Timestamp,
     ) -> Result<Option<FirstStart>, AdminError> {
-        let tenant: TenantId = DEFAULT_TENANT.parse().expect("`default` is a valid tenant id");
+        let tenant = default_tenant();
         if !self
             .operators
             .tenants()

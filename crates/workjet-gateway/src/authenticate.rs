@@ -47,13 +47,18 @@ pub async fn authenticate(
         Credential::Key(key) => by_key(host, &key, now).await,
         Credential::Session(token) => {
             if changes_state {
-                let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-                same_origin(text("sec-fetch-site"), text(ORIGIN.as_str()), text(HOST.as_str()))
-                    .map_err(|_| Refusal::forbidden("a page of another origin may not use your session"))?;
+                from_own_page(headers, "a page of another origin may not use your session")?;
             }
             by_session(host, &token, now).await
         }
     }
+}
+
+/// Refuses what a page of another origin sent, in the words of `message`.
+pub(crate) fn from_own_page(headers: &HeaderMap, message: &'static str) -> Result<(), Refusal> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    same_origin(text("sec-fetch-site"), text(ORIGIN.as_str()), text(HOST.as_str()))
+        .map_err(|_| Refusal::forbidden(message))
 }
 
 fn credential(headers: &HeaderMap) -> Result<Credential, Refusal> {

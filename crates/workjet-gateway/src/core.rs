@@ -265,12 +265,16 @@ impl fmt::Debug for Core {
 /// The tenant that the configuration file owns.
 pub const DEFAULT_TENANT: &str = "default";
 
+/// [`DEFAULT_TENANT`], as an id.
+pub fn default_tenant() -> TenantId {
+    DEFAULT_TENANT.parse().expect("`default` is a valid tenant id")
+}
+
 impl Core {
     /// A core for the tenant `default` with the settings given, and [`Settings::standard`] for every other.
     pub fn new(options: CoreOptions) -> Self {
-        let default: TenantId = DEFAULT_TENANT.parse().expect("`default` is a valid tenant id");
         Self {
-            tenants: BTreeMap::from([(default, Arc::new(options.default_tenant))]),
+            tenants: BTreeMap::from([(default_tenant(), Arc::new(options.default_tenant))]),
             standard: Arc::new(Settings::standard()),
             breakers: Mutex::new(Breakers::default()),
             commitment_key: options.commitment_key,

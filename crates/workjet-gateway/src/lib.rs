@@ -110,7 +110,7 @@ pub mod release;
 
 pub use crate::cleared::Cleared;
 pub use crate::config::{Config, ConfigError};
-pub use crate::core::{Core, CoreOptions, DEFAULT_TENANT, Provider, Settings, Timeouts};
+pub use crate::core::{Core, CoreOptions, DEFAULT_TENANT, Provider, Settings, Timeouts, default_tenant};
 pub use crate::host::{
     Clock, Entropy, Health, Host, PasswordHasher, RemoteAddress, Spawner, Task, Upstream, UpstreamError,
     UpstreamReply,

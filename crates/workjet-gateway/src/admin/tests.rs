@@ -50,7 +50,7 @@ fn operator() -> Operator {
 }
 
 fn scope() -> Scope {
-    operator().scope(&DEFAULT_TENANT.parse().expect("an id"))
+    operator().scope(&default_tenant())
 }
 
 fn now() -> Timestamp {

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use http::request::Parts;
 use workjet_audit::Entry;
-use workjet_tenant::{Charge, Decision, LimitKey, Quota, RequestId, TenantId};
+use workjet_tenant::{Charge, Decision, LimitKey, Quota, RequestId};
 
 use super::App;
 use crate::Refusal;
 use crate::admit::request_id;
-use crate::core::DEFAULT_TENANT;
+use crate::core::default_tenant;
 use crate::host::RemoteAddress;
 
 /// Ten at once, then one a minute: enough for a forgetful person, too little for guessing.
@@ -105,9 +105,4 @@ fn pseudonym(app: &App, purpose: &str, text: &[u8]) -> String {
     let hash = app.core.keyed_hash(purpose).add(text).finish();
     let (_, hex) = hash.split_once(':').expect("a keyed hash names its algorithm");
     hex[..32].to_owned()
-}
-
-/// The tenant whose log and limits are used while nobody knows whose they would be.
-pub(super) fn default_tenant() -> TenantId {
-    DEFAULT_TENANT.parse().expect("`default` is a valid tenant id")
 }

@@ -10,19 +10,21 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN, SET_COOKIE};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE};
 use http::request::Parts;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use workjet_audit::{Entry, Kind};
-use workjet_auth::{LoginName, LoginRecord, NewSession, Password, SessionToken, User, cookie, same_origin};
+use workjet_auth::{LoginName, LoginRecord, NewSession, Password, SessionToken, User, cookie};
 use workjet_router::Inbound;
 use workjet_tenant::{Actor, RequestId, Scope, SessionId};
 
 use super::App;
-use super::attempts::{Attempt, default_tenant};
+use super::attempts::Attempt;
+use crate::authenticate::from_own_page;
+use crate::core::default_tenant;
 use crate::pipeline::{Authenticated, authenticate};
 use crate::receive::receive;
 use crate::record::append;
@@ -74,7 +76,7 @@ fn answer(result: Result<Response, Refusal>) -> Response {
 async fn try_login(app: &App, request: Request) -> Result<Response, Refusal> {
     let host = &app.host;
     let (request, body) = request.into_parts();
-    from_own_page(&request.headers)?;
+    from_own_page(&request.headers, "a page of another origin may not log you in")?;
     let form: LoginForm = form(app, &request.headers, body).await?;
 
     // An address that is none is counted and refused like one that nobody has.
@@ -270,12 +272,6 @@ async fn form<T: DeserializeOwned>(app: &App, headers: &HeaderMap, body: Body) -
     let body = receive(&app.core, &app.host, body, MAX_FORM).await?;
     // The parser's words could quote a password.
     serde_json::from_slice(&body).map_err(|_| Refusal::invalid("the body lacks a field, or is not JSON"))
-}
-
-fn from_own_page(headers: &HeaderMap) -> Result<(), Refusal> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    same_origin(text("sec-fetch-site"), text(ORIGIN.as_str()), text(HOST.as_str()))
-        .map_err(|_| Refusal::forbidden("a page of another origin may not log you in"))
 }
 
 /// A log entry about something that happened now, by whoever the scope is for.

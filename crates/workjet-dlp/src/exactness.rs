@@ -247,6 +247,28 @@ fn cuts(length: usize) -> impl Strategy<Value = Vec<usize>> {
     prop::collection::btree_set(0..=length, 0..12).prop_map(|cuts| cuts.into_iter().collect())
 }
 
+/// Asks every rule at every position twice: as the search does, with what has been noted so far, and afresh.
+fn check_notes(engine: &Engine, bytes: &[u8], last: bool) {
+    let window = Window {
+        bytes,
+        origin: 0,
+        last,
+    };
+    let answer = |verdict| match verdict {
+        Verdict::No => None,
+        Verdict::More => Some(usize::MAX),
+        Verdict::Match(hit) => Some(hit.end),
+    };
+    let mut noted = Scratch::default();
+    for (at, byte) in bytes.iter().enumerate() {
+        for rule in engine.inner().rules.iter().filter(|rule| rule.can_start(*byte)) {
+            let afresh = answer(rule.verify(&window, at, &mut Scratch::default()));
+            let noted = answer(rule.verify(&window, at, &mut noted));
+            assert_eq!(noted, afresh, "{} at {at} of {bytes:?}", rule.finds());
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(200), max_shrink_iters: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -276,6 +298,19 @@ proptest! {
         let mut bytes = text.into_bytes();
         bytes.splice(at..at, junk);
         check(engine(), &bytes, &cuts);
+    }
+
+    #[test]
+    fn what_rules_have_noted_changes_no_answer((text, at, junk) in (texts(), "[a@.\\-é/+=]{0,90}", texts())
+        .prop_map(|(a, b, c)| [a, b, c].concat())
+        .prop_flat_map(|text| {
+            let length = text.len();
+            (Just(text), 0..=length, prop::collection::vec(any::<u8>(), 0..3))
+        })) {
+        let mut bytes = text.into_bytes();
+        bytes.splice(at..at, junk);
+        check_notes(engine(), &bytes, true);
+        check_notes(engine(), &bytes, false);
     }
 
     #[test]

@@ -298,3 +298,37 @@ fn canaries_planted_anywhere_are_gone_or_refused() {
         }
     }
 }
+
+#[test]
+fn a_data_url_in_a_field_nobody_listed_is_unscannable_and_scanned() {
+    let (document, report) = redact(json!({
+        "messages": [{"role": "user", "content": "data:image/png;base64,iVBORw0KGgo= is what it said"}],
+        "avatar": " DATA:image/png;charset=x; Base64,iVBORw0KGgo=",
+        "deep": {"list": ["data:text/plain;base64,bob@example.com"]},
+        "file_name": "data:text/plain,hello",
+        "note": "the prefix data:image/png;base64, begins an image",
+    }));
+    let unscannable: Vec<_> = report
+        .unscannable
+        .iter()
+        .map(|part| (part.path(), part.reason()))
+        .collect();
+    assert_eq!(
+        unscannable,
+        [
+            ("*", UnscannableReason::Opaque),
+            ("*.*[0]", UnscannableReason::Opaque)
+        ]
+    );
+    assert_eq!(
+        document["deep"]["list"][0],
+        "data:text/plain;base64,[REDACTED:email]"
+    );
+
+    let arguments = r#"{"image": "data:image/png;base64,iVBORw0KGgo="}"#;
+    let (text, report) = Engine::standard()
+        .redact_json_text(arguments, &Policy::redact_all())
+        .expect("JSON");
+    assert_eq!(text, arguments);
+    assert_eq!(report.unscannable[0].path(), "*");
+}

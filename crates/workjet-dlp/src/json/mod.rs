@@ -52,7 +52,7 @@ pub enum Shape {
     /// Not looked at: the caller scans it elsewhere.
     Skip,
     /// Everything within is scanned: strings and numbers are rewritten (a number becomes a string), a finding in a key refuses
-    /// the document.
+    /// the document. A string that is a `data:` URL in base64 is reported as unscannable as well.
     Any,
     /// An object with these keys. Other keys are scanned, and their values are [`Shape::Any`].
     Object(&'static [(&'static str, Shape)]),
@@ -228,7 +228,11 @@ impl<'e> Visit<'e> {
                 Some(rewritten) => *text = rewritten,
                 None => self.text(text, key),
             },
-            (_, Value::String(text)) => self.text(text, key),
+            (Shape::Text | Shape::Number, Value::String(text)) => self.text(text, key),
+            (_, Value::String(text)) => {
+                self.encoded(text);
+                self.text(text, key);
+            }
 
             (Shape::Number, Value::Number(_)) => {}
             (_, Value::Number(number)) => {
@@ -283,6 +287,13 @@ impl<'e> Visit<'e> {
                 self.value(value, &Shape::Any, key, depth + 1);
             }
             self.path.truncate(parent);
+        }
+    }
+
+    /// Where anything may stand, base64 in a `data:` URL is what it would be in a field made for it.
+    fn encoded(&mut self, text: &str) {
+        if is_base64_url(text) {
+            self.unscannable(UnscannableReason::Opaque);
         }
     }
 
@@ -344,4 +355,13 @@ fn is_data_url(text: &str) -> bool {
     text.trim_start()
         .get(..5)
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
+}
+
+/// Whether the text is a `data:` URL whose content is in base64 ([RFC 2397](https://www.rfc-editor.org/rfc/rfc2397)).
+fn is_base64_url(text: &str) -> bool {
+    let Some((media_type, _)) = text.split_once(',').filter(|_| is_data_url(text)) else {
+        return false;
+    };
+    let extension = media_type.rsplit(';').next().unwrap_or_default().trim();
+    extension.eq_ignore_ascii_case("base64")
 }

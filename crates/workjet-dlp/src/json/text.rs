@@ -74,6 +74,7 @@ impl Visit<'_> {
             Level::Array { .. } => None,
         });
         let parent = self.enter(levels);
+        self.encoded(text);
         let rewritten = self.rewritten(text, key.unwrap_or_default());
         self.path.truncate(parent);
         match rewritten {

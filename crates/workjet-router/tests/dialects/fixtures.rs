@@ -18,6 +18,7 @@ pub(crate) fn pairs() -> impl Iterator<Item = (Inbound, Outbound)> {
         .flat_map(|inbound| OUTBOUNDS.map(|outbound| (inbound, outbound)))
 }
 
+#[allow(clippy::disallowed_methods, reason = "reads test data")]
 pub(crate) fn file(path: &str) -> Vec<u8> {
     let path = format!("{}/testdata/{path}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))

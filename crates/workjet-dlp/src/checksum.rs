@@ -8,9 +8,10 @@ pub(crate) fn luhn(digits: &[u8]) -> bool {
         .enumerate()
         .map(|(place, &digit)| {
             let digit = u32::from(digit);
-            match digit * (1 + place as u32 % 2) {
-                doubled @ 10.. => doubled - 9,
-                other => other,
+            let doubled = 2 * digit;
+            match place % 2 {
+                0 => digit,
+                _ => doubled - if doubled > 9 { 9 } else { 0 },
             }
         })
         .sum();

@@ -52,7 +52,13 @@ pub(crate) struct Stretch {
 
 impl Stretch {
     /// How many bytes from `at` on belong, up to `most`.
-    pub(crate) fn length(&mut self, bytes: &[u8], at: usize, most: usize, belongs: fn(u8) -> bool) -> usize {
+    pub(crate) fn length(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        most: usize,
+        belongs: impl Fn(u8) -> bool,
+    ) -> usize {
         if !(self.start..=self.end).contains(&at) {
             (self.start, self.end) = (at, at);
         }

@@ -59,6 +59,9 @@ impl<'t> Window<'t> {
     /// The character that ends at `at`; `None` at the start of the text and after a byte that is not UTF-8.
     pub(crate) fn char_before(&self, at: usize) -> Option<char> {
         let tail = &self.bytes[at.saturating_sub(4)..at];
+        if let Some(last) = tail.last().filter(|last| last.is_ascii()) {
+            return Some(char::from(*last));
+        }
         let lead = tail.iter().rposition(|byte| !matches!(byte, 0x80..=0xBF))?;
         let mut chars = std::str::from_utf8(&tail[lead..]).ok()?.chars();
         let char = chars.next();

@@ -200,9 +200,10 @@ fn longest(digits: &[u8]) -> usize {
 }
 
 fn issued(digits: &[u8], said: bool) -> bool {
+    let prefix = number(&digits[..MAX_PLACES]);
     ISSUERS
         .iter()
-        .any(|issuer| issuer.issues(digits) && (said || !issuer.needs_word))
+        .any(|issuer| issuer.issues(prefix, digits.len()) && (said || !issuer.needs_word))
 }
 
 #[rustfmt::skip]
@@ -211,30 +212,30 @@ pub(super) const CARD_WORDS: &[&str] = &[
     " maestro ", " amex ", " pan ", " cc ", " ccn ", " ccnum ",
 ];
 
-/// Prefixes `low` to `high`, read as that many leading digits, and the lengths issued, in order.
+/// A range of numbers, and the lengths issued.
 struct Issuer {
-    low: u32,
-    high: u32,
-    places: usize,
-    lengths: &'static [usize],
+    /// The first six digits of the first.
+    first: u32,
+    /// The first six digits of the last.
+    last: u32,
+    /// A bit for each length.
+    lengths: u32,
     /// Too common among other numbers to count without a word.
     needs_word: bool,
 }
 
 impl Issuer {
-    fn issues(&self, digits: &[u8]) -> bool {
-        self.lengths.contains(&digits.len())
-            && (self.low..=self.high).contains(&number(&digits[..self.places]))
+    fn issues(&self, prefix: u32, length: usize) -> bool {
+        self.lengths >> length & 1 == 1 && (self.first..=self.last).contains(&prefix)
     }
 
     /// Whether the first six digits may be these.
     fn begins_between(&self, least: u32, most: u32) -> bool {
-        let scale = 10_u32.pow((MAX_PLACES - self.places) as u32);
-        !self.needs_word && self.low * scale <= most && least < (self.high + 1) * scale
+        !self.needs_word && self.first <= most && least <= self.last
     }
 
     fn longest(&self) -> usize {
-        self.lengths[self.lengths.len() - 1]
+        self.lengths.ilog2() as usize
     }
 }
 
@@ -244,27 +245,29 @@ fn number(digits: &[u8]) -> u32 {
         .fold(0, |number, digit| 10 * number + u32::from(*digit))
 }
 
-const fn issuer(low: u32, high: u32, places: usize, lengths: &'static [usize]) -> Issuer {
+/// Prefixes `low` to `high`, read as that many leading digits.
+const fn issuer(low: u32, high: u32, places: usize, lengths: &[usize]) -> Issuer {
+    let scale = 10_u32.pow((MAX_PLACES - places) as u32);
+    let (mut bits, mut index) = (0, 0);
+    while index < lengths.len() {
+        bits |= 1 << lengths[index];
+        index += 1;
+    }
     Issuer {
-        low,
-        high,
-        places,
-        lengths,
+        first: low * scale,
+        last: (high + 1) * scale - 1,
+        lengths: bits,
         needs_word: false,
     }
 }
 
-const fn with_word(low: u32, high: u32, places: usize, lengths: &'static [usize]) -> Issuer {
-    Issuer {
-        low,
-        high,
-        places,
-        lengths,
-        needs_word: true,
-    }
+const fn with_word(low: u32, high: u32, places: usize, lengths: &[usize]) -> Issuer {
+    let mut issuer = issuer(low, high, places, lengths);
+    issuer.needs_word = true;
+    issuer
 }
 
-const ISSUERS: &[Issuer] = &[
+static ISSUERS: &[Issuer] = &[
     // Visa
     issuer(4, 4, 1, &[13, 16, 18, 19]),
     // Mastercard

@@ -224,9 +224,14 @@ pub(super) fn assigned_follows(byte: u8) -> bool {
 
 /// `name = value`, `"name": "value"`, `name is value`: random-looking values of secret-sounding names.
 pub(super) fn assigned(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
-    // A glance, before the name is read.
-    if !window.byte_before(at).is_some_and(assigned_follows) {
-        return Verdict::No;
+    // A glance, before the name is read: most spaces follow a word, and `is` and `was` end alike.
+    match window.byte_before(at) {
+        Some(b' ' | b'\t') => match window.byte_before(at - 1) {
+            Some(byte) if byte.is_ascii_alphanumeric() && byte != b's' => return Verdict::No,
+            _ => {}
+        },
+        Some(byte) if assigned_follows(byte) => {}
+        _ => return Verdict::No,
     }
     let Some(name) = name::before(window.behind(at)) else {
         return Verdict::No;

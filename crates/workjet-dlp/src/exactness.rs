@@ -327,6 +327,7 @@ proptest! {
 
 /// The number of cases, or what the variable `PROPTEST_CASES` says: `PROPTEST_CASES=1000000 cargo test --release -p workjet-dlp`
 /// is the long run.
+#[allow(clippy::disallowed_methods, reason = "tests may ask their environment")]
 fn cases(usual: u32) -> u32 {
     std::env::var("PROPTEST_CASES")
         .ok()

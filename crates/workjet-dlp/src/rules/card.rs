@@ -8,6 +8,7 @@ use crate::search::{Hit, Verdict, Window};
 
 const MIN_DIGITS: usize = 12;
 const MAX_DIGITS: usize = 19;
+const ANY_LENGTH: u32 = (2 << MAX_DIGITS) - (1 << MIN_DIGITS);
 /// Digits of the longest prefix.
 const MAX_PLACES: usize = 6;
 
@@ -28,10 +29,10 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
         return Verdict::No;
     }
     let said = Words::before(window.behind(at)).have(CARD_WORDS);
-    let most = match glance {
-        _ if said => Some(MAX_DIGITS),
+    let issued = match glance {
+        _ if said => Some(ANY_LENGTH),
         Glance::Begins(0) => return Verdict::No,
-        Glance::Begins(longest) => Some(longest),
+        Glance::Begins(lengths) => Some(lengths),
         _ => None,
     };
     let mut digits = [0; MAX_DIGITS];
@@ -40,7 +41,8 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     let mut end = at;
     let mut best = None;
     loop {
-        let grows = count < most.unwrap_or_else(|| longest(&digits[..count.min(MAX_PLACES)]));
+        let lengths = issued.unwrap_or_else(|| lengths_of(&digits[..count.min(MAX_PLACES)]));
+        let grows = lengths >> count > 1;
         let after_digit = count > 0 && window.byte(end - 1).is_some_and(|byte| byte.is_ascii_digit());
         match window.byte(end) {
             Some(byte @ b'0'..=b'9') if grows => {
@@ -56,7 +58,7 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
                 break;
             }
             other => {
-                if after_digit {
+                if after_digit && lengths >> count & 1 == 1 {
                     best = card(window, at, end, &digits[..count], said).or(best);
                 }
                 match other {
@@ -76,8 +78,8 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
 enum Glance {
     /// The digits end before they could make a number.
     TooShort,
-    /// They may make one; its issuer's are this long at most, or 0 if no issuer's begin like this.
-    Begins(usize),
+    /// They may make one; of these lengths, if its issuer's prefix is to count.
+    Begins(u32),
     /// More of them may arrive.
     CutOff,
 }
@@ -100,7 +102,7 @@ fn glance(window: &Window<'_>, at: usize) -> Glance {
             _ => return Glance::TooShort,
         }
         if count == MIN_DIGITS {
-            return Glance::Begins(longest(&prefix));
+            return Glance::Begins(lengths_of(&prefix));
         }
     }
     if window.last {
@@ -188,15 +190,14 @@ fn is_card(digits: &[u8], said: bool) -> bool {
     varied && (issued(digits, said) || by_word)
 }
 
-/// The length of the longest card number that begins with these digits, at most six, and needs no word before it; 0 if none
-/// does.
-fn longest(digits: &[u8]) -> usize {
+/// The lengths of the card numbers that begin with these digits, at most six, and need no word before them: a bit for each.
+fn lengths_of(digits: &[u8]) -> u32 {
     let cut = 10_u32.pow((MAX_PLACES - digits.len()) as u32);
     let least = number(digits) * cut;
-    let numbers = ISSUERS
+    let issuers = ISSUERS
         .iter()
         .filter(|issuer| issuer.begins_between(least, least + cut - 1));
-    numbers.map(Issuer::longest).max().unwrap_or(0)
+    issuers.fold(0, |lengths, issuer| lengths | issuer.lengths)
 }
 
 fn issued(digits: &[u8], said: bool) -> bool {
@@ -232,10 +233,6 @@ impl Issuer {
     /// Whether the first six digits may be these.
     fn begins_between(&self, least: u32, most: u32) -> bool {
         !self.needs_word && self.first <= most && least <= self.last
-    }
-
-    fn longest(&self) -> usize {
-        self.lengths.ilog2() as usize
     }
 }
 

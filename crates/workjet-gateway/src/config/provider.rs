@@ -182,18 +182,30 @@ pub(super) fn secret(
         raw::Secret {
             env: Some(name),
             file: None,
-        } if !name.is_empty() && !name.contains(['=', '\0']) => Ok(SecretSource::Env(name.clone())),
+        } if is_variable(name) => Ok(SecretSource::Env(name.clone())),
         raw::Secret {
             env: None,
             file: Some(path),
         } => Ok(SecretSource::File(path.clone())),
-        _ => Err(source.at(spanned.span(), "write { env = \"NAME\" } or { file = \"path\" }")),
+        _ => Err(source.at(
+            spanned.span(),
+            "a secret does not stand here, but where it is found: write { env = \"NAME\" } or { file = \"path\" }",
+        )),
     }
+}
+
+/// Letters, digits and `_`, as the names of environment variables are. Most keys hold something else, so a key in the
+/// wrong place is not taken for a name and shown.
+fn is_variable(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// An address that no path or model name can bend to another host.
 fn base_url(text: &str) -> Result<String, String> {
-    let url = Url::parse(text).map_err(|error| format!("{text:?} is no URL: {error}"))?;
+    // The text is not repeated: it may hold a password.
+    let url = Url::parse(text).map_err(|error| format!("base_url is no URL: {error}"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("a base_url holds no user or password: use api_key".into());
     }

@@ -233,6 +233,25 @@ fn what_cannot_be_honoured_is_refused_with_its_line() {
 }
 
 #[test]
+fn base_url_that_does_not_parse_is_not_repeated() {
+    for url in [
+        "https://ada:hunter2@host:port",
+        "https://ada:hunter2@[::1",
+        "//ada:hunter2@host",
+    ] {
+        let file = format!("[[provider]]\nname = \"o\"\nkind = \"ollama\"\nbase_url = \"{url}\"\n");
+        let error = Config::from_toml(&file, "workjet.toml")
+            .expect_err(url)
+            .to_string();
+        assert!(
+            error.starts_with("workjet.toml:4: base_url is no URL: "),
+            "{error}"
+        );
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
 fn unencrypted_providers_must_be_near() {
     let with = |url: &str| format!("[[provider]]\nname = \"o\"\nkind = \"ollama\"\nbase_url = \"{url}\"\n");
     for near in [
@@ -285,4 +304,23 @@ fn another_listen_address_is_held_against_the_certificate_mode() {
     assert!(config.set_listen("0.0.0.0:1").is_err());
     assert!(config.set_listen("localhost:0").is_ok());
     assert_eq!(config.listen.port(), 0);
+}
+
+#[test]
+fn secret_in_the_place_of_its_name_is_not_repeated() {
+    let secret = ["sk", "canary", "1"].join("-");
+    let places = [
+        format!("\"{secret}\""),
+        format!("{{ env = \"{secret}\" }}"),
+        format!("{{ key = \"{secret}\" }}"),
+        format!("{{ env = \"A\", file = \"{secret}\" }}"),
+        format!("[\"{secret}\"]"),
+    ];
+    for place in places {
+        let provider = format!("[[provider]]\nname = \"o\"\nkind = \"openai\"\napi_key = {place}\n");
+        for text in [provider, format!("[metrics]\ntoken = {place}\n")] {
+            let (_, reason) = refused(&text);
+            assert!(!reason.contains("canary") && reason.contains("env = "), "{reason}");
+        }
+    }
 }

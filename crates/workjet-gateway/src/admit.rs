@@ -1,7 +1,8 @@
 //! May this caller ask for this model, now?
 //!
-//! The second stage. Quota is reserved before the body is read, so that a caller over the limit costs next to nothing;
-//! then the body is read and parsed, once, and the model's name is resolved within the caller's own tenant.
+//! The second stage. Quota is reserved before the body is read, so that a caller over the limit costs neither a parse nor
+//! a scan, only the entry of the refusal in the log. Then the body is read and parsed, once, and the model's name is
+//! resolved within the caller's own tenant.
 //! A request that is refused later has still cost one request.
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use workjet_tenant::{Charge, Decision, LimitKey, RequestId, Scope, Standing};
 
 use crate::core::Settings;
 use crate::receive::receive;
+use crate::time::until;
 use crate::{Authenticated, Core, Host, Refusal};
 
 /// What a client asks for.
@@ -49,11 +51,7 @@ impl Ticket {
 
     /// How long ago the request came.
     pub(crate) fn age(&self, host: &Host) -> Duration {
-        host.clock
-            .now()
-            .duration_since(self.started)
-            .try_into()
-            .unwrap_or_default()
+        until(self.started, host.clock.now())
     }
 
     /// What the log calls the client's dialect.

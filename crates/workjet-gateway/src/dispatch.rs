@@ -27,14 +27,16 @@ use workjet_router::{
 };
 
 use self::served::passed;
-pub(crate) use self::served::{Answered, Ended, Served, millis};
+pub(crate) use self::served::{Answered, Ended, Served};
 use crate::admit::Purpose;
 use crate::config::ProviderKind;
 use crate::core::{Provider, dialect};
+use crate::findings::Findings;
 use crate::host::{UpstreamError, UpstreamReply};
 use crate::inspect::Inspected;
 use crate::outlet::Outlet;
 use crate::record::{Prepared, ProviderCall, Recorded};
+use crate::time::{later, millis, until};
 use crate::{Core, Host, Refusal};
 
 /// The largest error body that is read.
@@ -142,24 +144,17 @@ impl Run<'_> {
             // It is written when it is tried.
             return Ok(all.clone());
         }
-        let mut verdicts: Vec<(ProviderKind, Option<Refusal>)> = Vec::new();
-        let mut fit = Vec::new();
+        let (mut fit, mut first) = (Vec::new(), None);
         for target in all {
             let Some(provider) = self.inspected().settings().provider(&target.provider) else {
                 continue;
             };
-            if !verdicts.iter().any(|(kind, _)| *kind == provider.kind) {
-                let verdict = self.recorded.call(self.core, provider, target).err();
-                verdicts.push((provider.kind, verdict));
-            }
-            if verdicts
-                .iter()
-                .any(|(kind, verdict)| *kind == provider.kind && verdict.is_none())
-            {
-                fit.push(target.clone());
+            match self.recorded.fits(provider, target) {
+                Ok(()) => fit.push(target.clone()),
+                Err(refusal) => first = first.or(Some(refusal)),
             }
         }
-        match verdicts.into_iter().find_map(|(_, verdict)| verdict) {
+        match first {
             Some(refusal) if fit.is_empty() => Err(refusal),
             _ => Ok(fit),
         }
@@ -229,7 +224,9 @@ impl Run<'_> {
             self.whole(outbound, reply.body).await
         };
         if result.is_err() && !self.client_gone {
+            // The client gets nothing of this reply, so neither the log nor the headers may speak of it.
             self.served.answered = None;
+            self.served.findings = Findings::default();
         }
         result
     }
@@ -381,12 +378,4 @@ fn answer_as_demo(call: Recorded<ProviderCall>, stamp: &Stamp) -> UpstreamReply 
         headers: HeaderMap::new(),
         body: stream::iter(pieces).boxed(),
     }
-}
-
-fn later(now: Timestamp, wait: Duration) -> Timestamp {
-    now.saturating_add(wait).unwrap_or(Timestamp::MAX)
-}
-
-fn until(now: Timestamp, then: Timestamp) -> Duration {
-    then.duration_since(now).try_into().unwrap_or_default()
 }

@@ -107,6 +107,7 @@ mod receive;
 mod record;
 mod refusal;
 pub mod release;
+mod time;
 
 pub use crate::cleared::Cleared;
 pub use crate::config::{Config, ConfigError};

@@ -15,15 +15,15 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use url::Url;
 use workjet_audit::{Entry, Kind};
-use workjet_router::{ApiError, Target, auth_header};
+use workjet_router::{ApiError, ProviderRequest, Target, auth_header};
 use workjet_tenant::Scope;
 
 pub(crate) use self::outcome::record_outcome;
 use crate::admit::{Purpose, Ticket};
 use crate::config::ProviderKind;
 use crate::core::{Provider, dialect};
-use crate::dispatch::millis;
 use crate::inspect::Inspected;
+use crate::time::millis;
 use crate::{Core, Host, Refusal};
 
 /// Something that was inspected and logged.
@@ -102,37 +102,21 @@ impl Recorded<Inspected> {
         provider: &Provider,
         target: &Target,
     ) -> Result<Prepared, Refusal> {
-        let outbound = dialect(provider.kind);
-        let (inspected, chat) = (&self.0, self.0.chat());
-        let counts = inspected.ticket().purpose == Purpose::CountTokens;
-        if counts && provider.kind != ProviderKind::Anthropic {
-            return Err(Refusal::not_offered());
-        }
-        let mut request = chat
-            .encode(outbound, &target.model)
-            .map_err(|error| Refusal::from(ApiError::from(error)))?;
-        if counts {
-            request.path.push_str("/count_tokens");
-            request.body = without_limits(&request.body);
-        }
+        let request = self.write(provider, target)?;
+        let url = join(&provider.base_url, &request.path)?;
+        let (inspected, outbound) = (&self.0, dialect(provider.kind));
         let mut headers = HeaderMap::new();
         for (name, value) in request.headers {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        if chat.inbound().is_same_as(outbound) {
+        if inspected.chat().inbound().is_same_as(outbound) {
             for (name, value) in inspected.headers() {
                 headers.insert(name.clone(), value.clone());
             }
         }
-        if let Some(key) = &provider.key {
-            // The one place where a provider's key meets a request.
-            let (name, value) = auth_header(outbound, key.expose_secret());
-            // A key with a line break in it: the configuration's fault, and never to be shown.
-            let mut value = HeaderValue::try_from(value).map_err(|_| Refusal::internal())?;
-            value.set_sensitive(true);
-            headers.insert(HeaderName::from_static(name), value);
+        if let Some((name, value)) = key_header(provider)? {
+            headers.insert(name, value);
         }
-        let url = join(&provider.base_url, &request.path)?;
         let commitment = core.keyed_hash("request body").add(&request.body).finish();
         let call = ProviderCall {
             url,
@@ -145,6 +129,57 @@ impl Recorded<Inspected> {
             commitment,
         })
     }
+
+    /// Whether [`call`](Self::call) can be made. In the provider's own dialect a body passes as it is, so that nothing
+    /// needs to be written to know.
+    ///
+    /// # Errors
+    /// What [`call`](Self::call) would say.
+    pub(crate) fn fits(&self, provider: &Provider, target: &Target) -> Result<(), Refusal> {
+        key_header(provider)?;
+        if self.0.chat().inbound().is_same_as(dialect(provider.kind)) {
+            return self.offers(provider);
+        }
+        let request = self.write(provider, target)?;
+        join(&provider.base_url, &request.path).map(drop)
+    }
+
+    fn write(&self, provider: &Provider, target: &Target) -> Result<ProviderRequest, Refusal> {
+        self.offers(provider)?;
+        let mut request = self
+            .0
+            .chat()
+            .encode(dialect(provider.kind), &target.model)
+            .map_err(|error| Refusal::from(ApiError::from(error)))?;
+        if self.counts() {
+            request.path.push_str("/count_tokens");
+            request.body = without_limits(&request.body);
+        }
+        Ok(request)
+    }
+
+    fn offers(&self, provider: &Provider) -> Result<(), Refusal> {
+        if self.counts() && provider.kind != ProviderKind::Anthropic {
+            return Err(Refusal::not_offered());
+        }
+        Ok(())
+    }
+
+    fn counts(&self) -> bool {
+        self.0.ticket().purpose == Purpose::CountTokens
+    }
+}
+
+/// The one place where a provider's key meets a request.
+fn key_header(provider: &Provider) -> Result<Option<(HeaderName, HeaderValue)>, Refusal> {
+    let Some(key) = &provider.key else {
+        return Ok(None);
+    };
+    let (name, value) = auth_header(dialect(provider.kind), key.expose_secret());
+    // A key with a line break in it: the configuration's fault, and never to be shown.
+    let mut value = HeaderValue::try_from(value).map_err(|_| Refusal::internal())?;
+    value.set_sensitive(true);
+    Ok(Some((HeaderName::from_static(name), value)))
 }
 
 /// A `count_tokens` body has no limits and does not stream.

@@ -13,12 +13,13 @@ use workjet_router::{
 };
 
 use super::served::{Ended, Last};
-use super::{Failure, Run, until};
+use super::{Failure, Run};
 use crate::Refusal;
 use crate::admit::Purpose;
 use crate::cleared::{Clearance, Cleared};
 use crate::host::UpstreamError;
 use crate::outlet::{Encoded, Gone};
+use crate::time::until;
 
 /// The largest whole reply that is read.
 const MAX_REPLY: usize = 64 * 1024 * 1024;

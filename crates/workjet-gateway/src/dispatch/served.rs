@@ -1,7 +1,6 @@
 //! What is known about a reply: for the log, the headers and the end.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use jiff::Timestamp;
 use workjet_audit::Attempt;
 use workjet_router::{Outbound, Target, Usage};
 
@@ -128,8 +127,4 @@ pub(super) fn passed(headers: &HeaderMap) -> HeaderMap {
         Some((HeaderName::from_static(name), value.clone()))
     };
     PASSED.into_iter().filter_map(pass).collect()
-}
-
-pub(crate) fn millis(from: Timestamp, to: Timestamp) -> u64 {
-    u64::try_from(to.duration_since(from).as_millis()).unwrap_or_default()
 }

@@ -7,9 +7,10 @@ use workjet_router::{CostQuality, Usage};
 
 use super::{Recorded, append, describe, entry};
 use crate::admit::Purpose;
-use crate::dispatch::{Ended, Served, millis};
+use crate::dispatch::{Ended, Served};
 use crate::inspect::Inspected;
 use crate::outlet::Outlet;
+use crate::time::millis;
 use crate::{Core, Host, Refusal};
 
 /// Logs how a request ended. When this returns, the entry is durable and the end of the reply may go out.

@@ -492,6 +492,84 @@ async fn target_that_lacks_a_field_is_passed_over_for_one_that_has_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whether_a_target_fits_is_its_own_and_not_its_kinds() {
+    let google = settings(
+        r#"
+        [[provider]]
+        name = "google"
+        kind = "google"
+        base_url = "https://google.test"
+        [[tier]]
+        name = "fast"
+        targets = ["google:..", "google:gemini-test"]
+        "#,
+    );
+    let mut bad_key = two();
+    bad_key.providers[0].key = Some("a\nb".to_owned().into());
+    for (settings, reply, answered) in [
+        (
+            google,
+            json!({ "candidates": [{ "content": { "role": "model", "parts": [{ "text": "here" }] }, "finishReason": "STOP" }] })
+                .to_string(),
+            "google:gemini-test",
+        ),
+        (bad_key, openai_reply("here"), "second:b"),
+    ] {
+        let gateway = Gateway::with(settings).await;
+        gateway.memory.upstream.script(Script::whole(200, reply));
+        let answer = ask(&gateway, false).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.header("x-workjet-model"), answered);
+        assert_eq!(gateway.log().await[1].attempts.len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn field_that_no_target_has_is_named() {
+    let gateway = Gateway::with(settings(
+        r#"
+        [[provider]]
+        name = "ollama"
+        kind = "ollama"
+        [[tier]]
+        name = "fast"
+        targets = ["ollama:a", "ollama:b"]
+        "#,
+    ))
+    .await;
+    let mut body = crate::support::chat("hi");
+    body["model"] = json!("fast");
+    body["n"] = json!(2);
+    let answer = gateway.post("/v1/chat/completions", &body).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (400, "unsupported_field")
+    );
+    assert_eq!(answer.json()["error"]["param"], "n", "{}", answer.body);
+    assert!(gateway.memory.upstream.urls().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn findings_of_a_reply_that_the_client_never_got_are_not_reported() {
+    let gateway = Gateway::with(two()).await;
+    let opening = openai_stream(&[])[0].replacen('{', "{\"system_fingerprint\":\"ada@example.com\",", 1);
+    for _ in 0..2 {
+        let broken = Script::stream([opening.clone()]).then(Piece::Fail(UpstreamError::Closed));
+        gateway.memory.upstream.script(broken);
+    }
+    gateway
+        .memory
+        .upstream
+        .script(Script::stream(openai_stream(&["here"])));
+    let answer = ask(&gateway, true).await;
+    assert!(answer.body.contains("here"), "{}", answer.body);
+    assert_eq!(answer.header("x-workjet-dlp"), "");
+    let log = gateway.log().await;
+    assert_eq!(log[1].attempts.len(), 3);
+    assert!(log[1].findings.is_empty(), "{:?}", log[1].findings);
+}
+
+#[tokio::test(start_paused = true)]
 async fn tokens_are_not_counted_where_the_provider_cannot() {
     let gateway = Gateway::with(openai("")).await;
     let body = json!({ "model": "openai:gpt-test", "messages": [{ "role": "user", "content": "hi" }] });

@@ -5,7 +5,10 @@
 //! ```
 //! With `--request` instead of a stream it prints what would be sent to the provider; with `--whole` it takes a whole
 //! reply.
-#![allow(clippy::disallowed_methods, reason = "a program of its own, which reads a file")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a program of its own, which reads a file"
+)]
 
 use std::error::Error;
 use std::io::{Read, Write};

@@ -52,6 +52,15 @@ fn owned(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 
+/// Adds `more` to `text`, on a line of its own. Parts were scanned one by one, so joining them without anything between
+/// could make a number or an address that nobody saw.
+fn push_paragraph(text: &mut String, more: &str) {
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(more);
+}
+
 /// Tool arguments as an object, for dialects that want one; `at` says where they stood.
 fn parse_object(arguments: &str, at: &str) -> Result<Map<String, Value>, RequestError> {
     if arguments.trim().is_empty() {

@@ -1,5 +1,8 @@
 //! What a reply costs: the errors that other gateways make, and the honest answer where nobody knows.
-#![allow(clippy::disallowed_methods, reason = "compares with the price data of the crate")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "compares with the price data of the crate"
+)]
 #![cfg(feature = "bundled-prices")]
 
 use jiff::Timestamp;

@@ -28,6 +28,34 @@ fn the_same_dialect_passes_as_the_client_wrote_it_but_for_the_model() {
 }
 
 #[test]
+fn parts_that_were_scanned_apart_stay_apart() {
+    let request = json!({
+        "model": "m", "max_tokens": 9,
+        "messages": [
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": [
+                {"type": "thinking", "thinking": "one ", "signature": "s"},
+                {"type": "thinking", "thinking": "two", "signature": "s"},
+                {"type": "text", "text": "jane.doe"},
+                {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}},
+                {"type": "text", "text": "@example.com"},
+            ]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "ok"}]},
+        ],
+    });
+    for outbound in crate::fixtures::OUTBOUNDS {
+        let chat = Inbound::AnthropicMessages.parse(request.clone()).unwrap();
+        let sent = String::from_utf8(chat.encode(outbound, "gemini-2.5-flash").unwrap().body).unwrap();
+        assert!(
+            sent.contains("jane.doe") && sent.contains("@example.com"),
+            "{outbound:?}: {sent}"
+        );
+        assert!(!sent.contains("jane.doe@example.com"), "{outbound:?}: {sent}");
+        assert!(!sent.contains("one two"), "{outbound:?}: {sent}");
+    }
+}
+
+#[test]
 fn a_tool_result_is_not_decoded_on_its_way_to_google() {
     let mut request = long_request(Inbound::OpenAiChat);
     let result = request["messages"].as_array_mut().unwrap();

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::chat::{
     Arguments, Effort, Format, Media, Message, Part, Request, Role, Source, Thinking, Tool, ToolChoice,
 };
-use crate::wire::parse_object;
+use crate::wire::{parse_object, push_paragraph};
 use crate::{Outbound, RequestError};
 
 const HERE: Outbound = Outbound::Ollama;
@@ -119,13 +119,8 @@ fn write_message<'v>(
     let mut calls = Vec::new();
     for part in &message.parts {
         match part {
-            Part::Text(more) => {
-                if !text.is_empty() {
-                    text.push('\n');
-                }
-                text.push_str(more);
-            }
-            Part::Thinking { text, .. } => thinking.push_str(text),
+            Part::Text(more) => push_paragraph(&mut text, more),
+            Part::Thinking { text, .. } => push_paragraph(&mut thinking, text),
             Part::Media(media) => images.push(image(media)?),
             Part::ToolCall(call) => {
                 names.insert(call.id, call.name);

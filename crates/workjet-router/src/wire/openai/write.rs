@@ -6,6 +6,7 @@ use crate::chat::{
     Arguments, Effort, Format, Media, Message, Part, Request, Role, Source, Thinking, Tool, ToolChoice,
     ToolResult,
 };
+use crate::wire::push_paragraph;
 use crate::{Outbound, RequestError};
 
 const HERE: Outbound = Outbound::OpenAi;
@@ -102,7 +103,7 @@ fn assistant(message: &Message<'_>, drop_field: &mut dyn FnMut(&'static str)) ->
     let mut calls = Vec::new();
     for part in &message.parts {
         match part {
-            Part::Text(more) => text.push_str(more),
+            Part::Text(more) => push_paragraph(&mut text, more),
             Part::ToolCall(call) => {
                 let arguments = match call.arguments {
                     Arguments::Text(text) => text.to_owned(),

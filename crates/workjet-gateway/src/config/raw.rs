@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use toml::Spanned;
 
 type Text = Spanned<String>;
@@ -50,11 +51,32 @@ pub(super) struct Provider {
     pub(super) api_key: Option<Spanned<Secret>>,
 }
 
+/// Where a secret is. Whoever writes the secret itself here, as people do, must not find it in an error message; so
+/// anything but the table becomes one that says nothing, and is refused for that.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "SecretOrNot")]
 pub(super) struct Secret {
     pub(super) env: Option<String>,
     pub(super) file: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum SecretOrNot {
+    Env { env: String },
+    File { file: PathBuf },
+    Not(IgnoredAny),
+}
+
+impl From<SecretOrNot> for Secret {
+    fn from(written: SecretOrNot) -> Self {
+        let (env, file) = match written {
+            SecretOrNot::Env { env } => (Some(env), None),
+            SecretOrNot::File { file } => (None, Some(file)),
+            SecretOrNot::Not(_) => (None, None),
+        };
+        Self { env, file }
+    }
 }
 
 #[derive(Deserialize)]

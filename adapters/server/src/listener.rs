@@ -6,8 +6,9 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -161,7 +162,11 @@ impl Client {
             .keep_alive_interval(Some(KEEP_ALIVE))
             .keep_alive_timeout(KEEP_ALIVE);
 
-        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        let spoke = Arc::new(AtomicBool::new(false));
+        let service = hyper::service::service_fn({
+            let spoke = spoke.clone();
+            move |mut request: Request<Incoming>| {
+            spoke.store(true, Ordering::Relaxed);
             // None once a shutdown has seen the last reply out.
             let replying = self.replying.upgrade();
             request.extensions_mut().insert(RemoteAddress(self.remote.ip()));
@@ -174,11 +179,19 @@ impl Client {
                     })
                 })
             }
+            }
         });
         let connection = builder
             .serve_connection(TokioIo::new(stream), service)
             .into_owned();
-        watcher.watch(connection).await
+        let mut connection = pin!(watcher.watch(connection));
+        // hyper's own limits begin once a protocol is chosen, for which it waits as long as the client likes. Whoever
+        // connects and then keeps silent would hold one of the connections that others need.
+        match tokio::time::timeout(HEADERS, connection.as_mut()).await {
+            Ok(ended) => ended,
+            Err(_) if spoke.load(Ordering::Relaxed) => connection.await,
+            Err(silence) => Err(silence.into()),
+        }
     }
 }
 

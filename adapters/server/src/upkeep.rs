@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use workjet_audit::{AuditSink as _, Entry, Kind, Log};
-use workjet_auth::{ApiKey, Operator};
-use workjet_gateway::{Clock as _, Entropy as _, Health, default_tenant};
+use workjet_auth::Operator;
+use workjet_gateway::{Clock as _, Health, default_tenant, entry_id};
 use workjet_tenant::{Actor, OperatorStore as _, Scope};
 
 use crate::data::DataFolder;
@@ -76,17 +76,9 @@ impl Upkeep {
 
     /// Logs something that Workjet itself did, in the log of the tenant `default`.
     pub(crate) async fn record(&self, kind: Kind) -> Result<(), StartError> {
-        let mut id = [0; 10];
-        SystemEntropy.fill(&mut id);
-        let tenant = default_tenant();
-        let id = ApiKey::new_id(id);
-        let mut entry = Entry::new(
-            id.as_str(),
-            SystemClock.now(),
-            tenant.clone(),
-            Actor::System,
-            kind,
-        );
+        let (tenant, now) = (default_tenant(), SystemClock.now());
+        let id = entry_id(&SystemEntropy, now);
+        let mut entry = Entry::new(id, now, tenant.clone(), Actor::System, kind);
         entry
             .detail
             .insert("version".into(), env!("CARGO_PKG_VERSION").into());

@@ -20,6 +20,7 @@ use workjet_tenant::{
 
 use crate::core::default_tenant;
 use crate::host::{Entropy, PasswordHasher};
+use crate::ids::entry_id;
 
 /// The first owner's login name. Not an address that mail could reach: it is made before anybody is known.
 pub const FIRST_OWNER: &str = "owner@localhost";
@@ -464,9 +465,8 @@ impl Admin {
         now: Timestamp,
         detail: [(&str, &str); N],
     ) -> OutboxRecord {
-        let id = self.id();
         let mut entry = Entry::new(
-            id.as_str(),
+            entry_id(&*self.entropy, now),
             now,
             scope.tenant().clone(),
             scope.actor().clone(),

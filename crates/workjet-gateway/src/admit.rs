@@ -64,16 +64,6 @@ impl Ticket {
     }
 }
 
-/// A new name for a request, which sorts by time: `req_`, the time in milliseconds and 80 random bits, both in hex.
-pub(crate) fn request_id(host: &Host) -> RequestId {
-    let mut random = [0; 10];
-    host.entropy.fill(&mut random);
-    let ms = host.clock.now().as_millisecond();
-    format!("req_{ms:012x}{}", hex::encode(random))
-        .parse()
-        .expect("lower-case hex is a valid id")
-}
-
 /// A request that may be served, not yet looked into. Only [`admit`] makes one.
 #[derive(Debug)]
 pub struct Admitted(Parts);

@@ -98,6 +98,7 @@ mod dispatch;
 mod findings;
 pub mod host;
 mod http;
+mod ids;
 mod inspect;
 pub mod memory;
 mod metrics;
@@ -117,6 +118,7 @@ pub use crate::host::{
     UpstreamReply,
 };
 pub use crate::http::router;
+pub use crate::ids::entry_id;
 pub use crate::pipeline::{Admitted, Authenticated, Inspected, Recorded};
 pub use crate::record::ProviderCall;
 pub use crate::refusal::Refusal;

@@ -26,6 +26,7 @@ use workjet_tenant::{
 use crate::host::{
     Clock, Entropy, Health, Host, PasswordHasher, Spawner, Upstream, UpstreamError, UpstreamReply,
 };
+use crate::ids::entry_id;
 use crate::record::{ProviderCall, Recorded};
 
 /// A home in memory. Clones share everything.
@@ -186,10 +187,9 @@ impl MemoryHost {
 
     /// An audit record for a change that is made by hand.
     pub fn record(&self, tenant: &TenantId, kind: Kind) -> OutboxRecord {
-        let mut random = [0; 8];
-        self.entropy.fill(&mut random);
-        let id = format!("ent_{}", hex::encode(random));
-        Entry::new(id, self.clock.now(), tenant.clone(), Actor::Operator, kind).to_outbox()
+        let now = self.clock.now();
+        let id = entry_id(&*self.entropy, now);
+        Entry::new(id, now, tenant.clone(), Actor::Operator, kind).to_outbox()
     }
 }
 

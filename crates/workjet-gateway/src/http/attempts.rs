@@ -13,7 +13,7 @@ use workjet_tenant::{Charge, Decision, LimitKey, Quota, RequestId};
 
 use super::App;
 use crate::Refusal;
-use crate::admit::request_id;
+use crate::ids::request_id;
 use crate::core::default_tenant;
 use crate::host::RemoteAddress;
 

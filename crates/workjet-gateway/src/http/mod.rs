@@ -30,7 +30,7 @@ use workjet_tenant::RequestId;
 
 pub(crate) use self::answer::reply_headers;
 
-use crate::admit::request_id;
+use crate::ids::request_id;
 use crate::pipeline::{Purpose, Ticket, serve};
 use crate::{Core, Host, Refusal};
 

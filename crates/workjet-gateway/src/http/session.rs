@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE};
 use http::request::Parts;
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -25,9 +24,11 @@ use super::App;
 use super::attempts::Attempt;
 use crate::authenticate::from_own_page;
 use crate::core::default_tenant;
+use crate::ids::entry_id;
 use crate::pipeline::{Authenticated, authenticate};
 use crate::receive::receive;
 use crate::record::append;
+use crate::time::later;
 use crate::{Host, Refusal};
 
 /// How long a session may rest, and how long it lives.
@@ -232,7 +233,7 @@ fn new_session(host: &Host, user: &User) -> (SessionToken, NewSession) {
         user: user.id.clone(),
         hash: token.hash(),
         created,
-        expires: created.saturating_add(ABSOLUTE).unwrap_or(Timestamp::MAX),
+        expires: later(created, ABSOLUTE),
         idle_timeout: IDLE,
     };
     (token, session)
@@ -276,10 +277,8 @@ async fn form<T: DeserializeOwned>(app: &App, headers: &HeaderMap, body: Body) -
 
 /// A log entry about something that happened now, by whoever the scope is for.
 fn event(host: &Host, scope: &Scope, kind: Kind, request: &Parts) -> Entry {
-    let mut random = [0; 8];
-    host.entropy.fill(&mut random);
     let now = host.clock.now();
-    let id = format!("ent_{:012x}{}", now.as_millisecond(), hex::encode(random));
+    let id = entry_id(&*host.entropy, now);
     let entry = Entry::new(id, now, scope.tenant().clone(), scope.actor().clone(), kind);
     match request.extensions.get::<RequestId>() {
         Some(request) => entry.request(request),

@@ -72,6 +72,10 @@ impl Words {
             if byte.is_ascii_alphabetic() {
                 words.push(byte.to_ascii_lowercase());
             }
+            // The letter of an escape such as `\n` belongs to no word.
+            if previous == b'\\' && matches!(byte, b'n' | b't' | b'r') {
+                words.push(b' ');
+            }
             previous = byte;
         }
         words.push(b' ');

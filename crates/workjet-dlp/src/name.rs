@@ -31,7 +31,12 @@ pub(crate) fn before(behind: &[u8]) -> Option<Name> {
         matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b']' | b')' | b'*')
     });
     let (words, start) = last_words(rest);
-    let kind = classify(words)?;
+    // In `\npassword` the first letter is that of an escape.
+    let unescaped = || match rest.get(start.checked_sub(1)?..)? {
+        [b'\\', b'n' | b't' | b'r', word @ ..] => classify(last_words(word).0),
+        _ => None,
+    };
+    let kind = classify(words).or_else(unescaped)?;
     let in_query = matches!(
         start.checked_sub(1).and_then(|before| rest.get(before)),
         Some(b'?' | b'&')

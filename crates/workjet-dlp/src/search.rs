@@ -47,13 +47,22 @@ impl<'t> Window<'t> {
         at.checked_sub(1).and_then(|before| self.byte(before))
     }
 
-    /// Whether an ASCII letter or digit stands before `at`, unless it is that of an escape such as `\n` in quoted source code.
+    /// Whether an ASCII letter or digit stands before `at`, unless it is that of an escape.
     pub(crate) fn follows_word(&self, at: usize) -> bool {
-        match self.byte_before(at) {
-            Some(b'n' | b't' | b'r') => self.byte_before(at - 1) != Some(b'\\'),
-            Some(byte) => byte.is_ascii_alphanumeric(),
-            None => false,
-        }
+        self.byte_before(at)
+            .is_some_and(|byte| byte.is_ascii_alphanumeric())
+            && !self.follows_escape(at)
+    }
+
+    /// Whether an escape such as `\n` ends at `at`. Tool results are often JSON in a text, and source code is quoted: what
+    /// stands behind the escape begins a line, not the middle of a word.
+    pub(crate) fn follows_escape(&self, at: usize) -> bool {
+        matches!(self.byte_before(at), Some(b'n' | b't' | b'r')) && self.byte_before(at - 1) == Some(b'\\')
+    }
+
+    /// Whether the letter of such an escape stands at `at`.
+    pub(crate) fn is_escape(&self, at: usize) -> bool {
+        self.follows_escape(at + 1)
     }
 
     /// The character that ends at `at`; `None` at the start of the text and after a byte that is not UTF-8.

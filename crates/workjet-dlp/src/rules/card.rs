@@ -114,6 +114,9 @@ fn glance(window: &Window<'_>, at: usize) -> Glance {
 
 /// Not within a longer number, a decimal fraction, or a token that mixes letters and digits as hashes do.
 fn begins_here(window: &Window<'_>, at: usize) -> bool {
+    if window.follows_escape(at) {
+        return true;
+    }
     match window.byte_before(at) {
         Some(b'0'..=b'9') => false,
         Some(b'.') => !window

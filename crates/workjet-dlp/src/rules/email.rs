@@ -22,7 +22,8 @@ pub(super) fn starts(byte: u8) -> bool {
 
 pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict {
     // An address begins where its word does; asking again at each letter would take quadratic time.
-    if window.char_before(at).is_some_and(char::is_alphanumeric) {
+    let within_word = window.char_before(at).is_some_and(char::is_alphanumeric);
+    if (within_word && !window.follows_escape(at)) || window.is_escape(at) {
         return Verdict::No;
     }
     let reach = at + MAX_LOCAL + 1;

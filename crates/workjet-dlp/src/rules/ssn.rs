@@ -57,7 +57,7 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
         _ => {}
     }
     let said = Words::before(window.behind(at)).have(SSN_WORDS);
-    let glued = before.is_some_and(of_word);
+    let glued = before.is_some_and(of_word) && !window.follows_escape(at);
     if !said && (glued || !matches!(separator, Some(b'-' | b' '))) {
         return Verdict::No;
     }

@@ -71,6 +71,10 @@ impl Spawner for Tasks {
             drop(alive);
         });
     }
+
+    fn compute(&self, work: Box<dyn FnOnce() + Send>) {
+        tokio::task::spawn_blocking(work);
+    }
 }
 
 /// Argon2 on threads of their own, few at a time: each takes 19 MiB, and a flood of logins shall not take them all.

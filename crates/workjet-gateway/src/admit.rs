@@ -81,9 +81,16 @@ pub(crate) struct Parts {
     pub(crate) headers: HeaderMap,
     /// The body, parsed and untrusted.
     pub(crate) body: Value,
+    /// How long the body was.
+    pub(crate) body_bytes: usize,
 }
 
 impl Admitted {
+    /// How long the body was.
+    pub(crate) const fn body_bytes(&self) -> usize {
+        self.0.body_bytes
+    }
+
     /// Takes it apart, for the scan.
     pub(crate) fn into_parts(self) -> Parts {
         self.0
@@ -114,7 +121,7 @@ pub async fn admit(
     let settings = Arc::clone(core.settings(caller.scope().tenant()));
     let standings = reserve(core, host, &settings, caller.scope(), &ticket).await?;
     match read(core, host, &settings, &ticket, body).await {
-        Ok((body, preview, resolved)) => {
+        Ok((body, body_bytes, preview, resolved)) => {
             let (scope, headers) = (caller.scope().clone(), passed(headers));
             Ok(Admitted(Parts {
                 scope,
@@ -125,6 +132,7 @@ pub async fn admit(
                 resolved,
                 headers,
                 body,
+                body_bytes,
             }))
         }
         Err(refusal) => Err(refusal.standing(standings)),
@@ -179,7 +187,7 @@ async fn read(
     settings: &Settings,
     ticket: &Ticket,
     body: Body,
-) -> Result<(Value, Preview, Resolved), Refusal> {
+) -> Result<(Value, usize, Preview, Resolved), Refusal> {
     let raw = receive(core, host, body, core.max_body).await?;
     let text = std::str::from_utf8(&raw).map_err(|_| Refusal::invalid("the request body is not UTF-8"))?;
     let body: Value = serde_json::from_str(text).map_err(|error| {
@@ -197,7 +205,7 @@ async fn read(
     let resolved = settings
         .resolve(&preview.model)
         .ok_or_else(Refusal::model_not_found)?;
-    Ok((body, preview, resolved))
+    Ok((body, raw.len(), preview, resolved))
 }
 
 /// Closes the reservation of a request that cost what it said: one request.

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +46,12 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub trait Spawner: Send + Sync {
     /// Runs `task` to its end, even if nobody waits for it any more. A shutdown waits for it too.
     fn spawn(&self, task: Task);
+
+    /// Runs `work`, which computes for long and waits for nothing, where it holds up no other request: on a thread of
+    /// its own, if the home has threads. Unless a home says otherwise, here and now.
+    fn compute(&self, work: Box<dyn FnOnce() + Send>) {
+        work();
+    }
 }
 
 /// Sends requests to providers.
@@ -179,6 +186,17 @@ impl Host {
         self.spawner.spawn(Box::pin(async move {
             // The caller may be gone; the work is done all the same.
             let _ = done.send(work.await);
+        }));
+        result.await.ok()
+    }
+
+    /// Runs `work` where it holds up no other request, and waits for what it returns. `None` if it panicked.
+    pub(crate) async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let (done, result) = futures_channel::oneshot::channel();
+        self.spawner.compute(Box::new(move || {
+            if let Ok(output) = catch_unwind(AssertUnwindSafe(work)) {
+                let _ = done.send(output);
+            }
         }));
         result.await.ok()
     }

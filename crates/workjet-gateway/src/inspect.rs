@@ -90,6 +90,7 @@ pub fn inspect(admitted: Admitted) -> Result<Inspected, Refusal> {
         resolved,
         headers,
         mut body,
+        ..
     } = admitted.into_parts();
     let mut findings = Findings::default();
     let refuse = |refusal: Refusal, findings: Findings| {

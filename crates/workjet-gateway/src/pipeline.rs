@@ -45,16 +45,26 @@ pub(crate) async fn serve(
     let caller = authenticate(host, headers, true).await?;
     let scope = caller.scope().clone();
     let looked_at = match admit(core, host, caller, ticket.clone(), headers, body).await {
-        // A scan that fails has not looked: nothing passes.
-        Ok(admitted) => {
-            catch_unwind(AssertUnwindSafe(|| inspect(admitted))).unwrap_or_else(|_| Err(Refusal::internal()))
-        }
+        Ok(admitted) => scan(host, admitted).await,
         Err(refusal) => Err(refusal),
     };
     match looked_at {
         Ok(inspected) => forward(core, host, inspected).await,
         Err(refusal) => Err(refuse(core, host, &ticket, &scope, refusal).await),
     }
+}
+
+/// A larger body takes long enough to hold up the requests of others.
+const LARGE: usize = 64 * 1024;
+
+/// Inspects, where it disturbs nobody. A scan that fails has not looked: nothing passes.
+async fn scan(host: &Host, admitted: Admitted) -> Result<Inspected, Refusal> {
+    let inspected = if admitted.body_bytes() > LARGE {
+        host.compute(move || inspect(admitted)).await
+    } else {
+        catch_unwind(AssertUnwindSafe(|| inspect(admitted))).ok()
+    };
+    inspected.unwrap_or_else(|| Err(Refusal::internal()))
 }
 
 /// Logs a refusal before the client learns of it. The request has cost one request all the same: else whoever probes the

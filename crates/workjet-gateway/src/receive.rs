@@ -52,7 +52,9 @@ const READ_ON: usize = 64 * 1024 * 1024;
 async fn too_large(mut body: Body, limit: usize) -> Result<Bytes, Refusal> {
     let mut left = READ_ON;
     while let Some(Ok(frame)) = body.frame().await {
-        let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { break };
+        let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else {
+            break;
+        };
         left = rest;
     }
     Err(Refusal::too_large(limit))

@@ -320,7 +320,10 @@ fn secret_in_the_place_of_its_name_is_not_repeated() {
         let provider = format!("[[provider]]\nname = \"o\"\nkind = \"openai\"\napi_key = {place}\n");
         for text in [provider, format!("[metrics]\ntoken = {place}\n")] {
             let (_, reason) = refused(&text);
-            assert!(!reason.contains("canary") && reason.contains("env = "), "{reason}");
+            assert!(
+                !reason.contains("canary") && reason.contains("env = "),
+                "{reason}"
+            );
         }
     }
 }

@@ -13,9 +13,9 @@ use workjet_tenant::{Charge, Decision, LimitKey, Quota, RequestId};
 
 use super::App;
 use crate::Refusal;
-use crate::ids::request_id;
 use crate::core::default_tenant;
 use crate::host::RemoteAddress;
+use crate::ids::request_id;
 
 /// Ten at once, then one a minute: enough for a forgetful person, too little for guessing.
 const PER_ACCOUNT: Quota = quota(60, 10);

@@ -10,13 +10,11 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::MatchedPath;
-use axum::middleware::Next;
 use axum::{BoxError, Router};
-use http::{Request, Response};
+use http::Request;
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -166,19 +164,19 @@ impl Client {
         let service = hyper::service::service_fn({
             let spoke = spoke.clone();
             move |mut request: Request<Incoming>| {
-            spoke.store(true, Ordering::Relaxed);
-            // None once a shutdown has seen the last reply out.
-            let replying = self.replying.upgrade();
-            request.extensions_mut().insert(RemoteAddress(self.remote.ip()));
-            let response = self.router.clone().oneshot(request.map(Body::new));
-            async move {
-                response.await.map(|response| {
-                    response.map(|body| Reply {
-                        body,
-                        _replying: replying,
+                spoke.store(true, Ordering::Relaxed);
+                // None once a shutdown has seen the last reply out.
+                let replying = self.replying.upgrade();
+                request.extensions_mut().insert(RemoteAddress(self.remote.ip()));
+                let response = self.router.clone().oneshot(request.map(Body::new));
+                async move {
+                    response.await.map(|response| {
+                        response.map(|body| Reply {
+                            body,
+                            _replying: replying,
+                        })
                     })
-                })
-            }
+                }
             }
         });
         let connection = builder
@@ -219,29 +217,6 @@ impl http_body::Body for Reply {
     fn size_hint(&self) -> http_body::SizeHint {
         self.body.size_hint()
     }
-}
-
-/// One line for each request: which route, how it ended, how long its head took. Never the path itself, into which a
-/// caller can put anything.
-pub(crate) async fn log_request(request: Request<Body>, next: Next) -> Response<Body> {
-    let began = Instant::now();
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let response = next.run(request).await;
-    let id = response
-        .headers()
-        .get("x-workjet-request-id")
-        .and_then(|id| id.to_str().ok())
-        .unwrap_or("-");
-    tracing::info!(
-        request = id,
-        %method,
-        route = route.as_ref().map_or("-", MatchedPath::as_str),
-        status = response.status().as_u16(),
-        latency_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "request"
-    );
-    response
 }
 
 /// Most errors of `accept` concern one connection that is gone already. Running out of file descriptors does not, and

@@ -213,7 +213,6 @@ impl Server {
     /// The HTTP surface, to serve it in another way than [`run`](Self::run) does.
     pub fn router(&self) -> axum::Router {
         workjet_gateway::router(self.core.clone(), self.host.clone())
-            .layer(axum::middleware::from_fn(listener::log_request))
     }
 
     /// Serves until `shutdown` completes. Replies on their way are then finished, within 30 seconds, and the log is

@@ -8,11 +8,12 @@
 //! | `POST /auth/login`, `/auth/logout`, `/auth/password`, `GET /auth/me` | sessions |
 //! | `GET /healthz`, `/readyz`, `/metrics` | operations |
 //!
-//! Every reply carries `x-workjet-request-id` and is not to be stored. Errors have the shape of the dialect that was
+//! Every request makes one line in the process's log; every reply carries `x-workjet-request-id` and is not to be stored. Errors have the shape of the dialect that was
 //! called.
 
 mod answer;
 mod attempts;
+mod log;
 mod models;
 mod operations;
 mod session;
@@ -62,6 +63,7 @@ pub fn router(core: Arc<Core>, host: Host) -> axum::Router {
             Refusal::method_not_allowed().for_request(&request)
         })
         .layer(from_fn_with_state(app.clone(), frame))
+        .layer(from_fn_with_state(app.clone(), log::log_request))
         .with_state(app)
 }
 

@@ -1,6 +1,7 @@
 //! The gateway from outside: its router, over a home in memory.
 
 mod fallback;
+mod log_lines;
 mod outcomes;
 mod refusals;
 mod sessions;

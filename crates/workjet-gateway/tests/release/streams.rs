@@ -441,6 +441,20 @@ fn token_probabilities_do_not_spell_what_was_redacted() {
 }
 
 #[test]
+fn what_repeats_a_delta_outside_of_it_does_not_leave() {
+    let piece = |text: &str| {
+        let message = json!({ "role": "assistant", "content": text });
+        Frame::json(
+            json!({ "choices": [{ "index": 0, "delta": { "content": text }, "text": text, "message": message }] }),
+        )
+    };
+    let frames = vec![piece("4111 1111"), piece(" 1111 1111"), finish(0, "stop")];
+    let received = openai(&redact(), frames);
+    assert_eq!(received.openai()["0.content"], HIDDEN);
+    assert!(!received.bytes().contains("1111"), "{}", received.bytes());
+}
+
+#[test]
 fn unknown_strings_of_a_delta_are_joined_like_text() {
     let frames = vec![
         chunk(0, json!({ "new_field": "4111 1111" })),

@@ -191,7 +191,10 @@ impl Host {
     }
 
     /// Runs `work` where it holds up no other request, and waits for what it returns. `None` if it panicked.
-    pub(crate) async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    pub(crate) async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
         let (done, result) = futures_channel::oneshot::channel();
         self.spawner.compute(Box::new(move || {
             if let Ok(output) = catch_unwind(AssertUnwindSafe(work)) {

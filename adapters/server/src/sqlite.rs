@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ToSql, TransactionBehavior};
 use workjet_sql::{Database, Row, Statement, Value, classify};
@@ -104,6 +105,8 @@ fn prepare(connection: Connection, only_reads: bool) -> rusqlite::Result<Connect
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "query_only", only_reads)?;
+    // Or a statement is planned anew for each value that it is asked with, which takes longer than to answer it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 

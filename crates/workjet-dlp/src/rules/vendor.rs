@@ -209,7 +209,9 @@ fn letters(byte: u8) -> bool {
 
 /// Not a placeholder and not a name that begins alike.
 fn random(_: &[u8], body: &[u8]) -> bool {
-    distinct(body) >= 8.min(body.len() / 2) && !is_placeholder(body) && !is_wordy(body)
+    // One in twenty short bodies looks like words by chance, but hardly any of those lacks a digit too.
+    let is_name = is_wordy(body) && !body.iter().any(u8::is_ascii_digit);
+    distinct(body) >= 8.min(body.len() / 2) && !is_placeholder(body) && !is_name
 }
 
 /// For prefixes that are short: random, with letters and digits.

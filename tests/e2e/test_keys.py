@@ -105,9 +105,22 @@ def test_a_failed_login_says_the_same_for_all(gateway, login):
 
 
 def test_a_disabled_users_keys_and_sessions_end(mock, gateway):
-    done = gateway.run("user", "create", "mira@example.com", "--role", "member", "--data", gateway.data)
+    password = "correct horse battery staple"
+    gateway.run("user", "create", "mira@example.com", "--role", "member", "--password-stdin",
+                "--data", gateway.data, stdin=password)
     assert "mira@example.com" in gateway.run("user", "list", "--data", gateway.data).stdout
-    assert done.stdout
+    key = created(gateway, "--user", "mira@example.com")
+    headers = {"sec-fetch-site": "same-origin"}
+    login = {"email": "mira@example.com", "password": password}
+    reply = call(gateway, "POST", "/auth/login", login, key=None, headers=headers)
+    headers["cookie"] = reply.headers["set-cookie"].split(";")[0]
+    assert call(gateway, "GET", "/v1/models", key=key).status == 200
+    assert call(gateway, "GET", "/auth/me", key=None, headers=headers).status == 200
+
+    gateway.run("user", "disable", "mira@example.com", "--data", gateway.data)
+    assert call(gateway, "GET", "/v1/models", key=key).status == 401
+    assert call(gateway, "GET", "/auth/me", key=None, headers=headers).status == 401
+    assert call(gateway, "POST", "/auth/login", login, key=None, headers=headers).status == 401
 
 
 def test_bad_configurations_are_refused_with_file_and_line(tmp_path):

@@ -21,7 +21,7 @@ use crate::command::Tools;
 
 const USAGE: &str = "\
 cargo xtask test [--list] [--only STEP,…] [--skip STEP,…] [--keep-going] [--target-dir DIR] [-- PYTEST ARGUMENTS…]
-    runs every check and every test; needs Rust, a C compiler and Python 3.10 or later
+    runs every check and every test; needs Rust, a C compiler, Python 3.10 and Node 20 or later
 cargo xtask load [--target-dir DIR] [-- ARGUMENTS…]
     measures in a release build what the gateway adds to a request
 ";

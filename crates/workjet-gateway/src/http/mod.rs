@@ -8,8 +8,8 @@
 //! | `POST /auth/login`, `/auth/logout`, `/auth/password`, `GET /auth/me` | sessions |
 //! | `GET /healthz`, `/readyz`, `/metrics` | operations |
 //!
-//! Every request makes one line in the process's log; every reply carries `x-workjet-request-id` and is not to be stored. Errors have the shape of the dialect that was
-//! called.
+//! Every request makes one line in the process's log; every reply carries `x-workjet-request-id` and is not to be stored.
+//! Errors have the shape of the dialect that was called.
 
 mod answer;
 mod attempts;

@@ -10,6 +10,11 @@ pub struct InvalidApiKey;
 #[error("not a session token")]
 pub struct InvalidSessionToken;
 
+/// The text is not the token of a login link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a login link")]
+pub struct InvalidLoginLink;
+
 /// The text is not a hash: 64 hexadecimal digits, or an argon2id PHC string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the stored hash cannot be read")]

@@ -39,6 +39,7 @@
 //!   stored as a hash.
 //! - [`session`](SessionToken): idle and absolute timeouts, the [`cookie`] that carries the token, and [`same_origin`]
 //!   against cross-site requests.
+//! - [`login_link`](LoginLink): a way in that works once, within minutes.
 //! - [`password`](Password): argon2id with the parameters OWASP names. The feature `password` (on by default) brings it;
 //!   without it nothing here hashes passwords.
 //! - [`seal`](seal()): provider secrets under envelope encryption, bound to their tenant and place.
@@ -54,6 +55,7 @@
 mod api_key;
 pub mod cookie;
 mod error;
+mod login_link;
 mod memory;
 mod origin;
 mod password;
@@ -66,9 +68,10 @@ mod user;
 
 pub use api_key::{API_KEY_PATTERN, ApiKey, KeyHash, NewKey, StoredKey};
 pub use error::{
-    CrossOrigin, InvalidApiKey, InvalidHash, InvalidLoginName, InvalidPassword, InvalidSessionToken, Refused,
-    RefusedKind, SealError, SealErrorKind,
+    CrossOrigin, InvalidApiKey, InvalidHash, InvalidLoginLink, InvalidLoginName, InvalidPassword,
+    InvalidSessionToken, Refused, RefusedKind, SealError, SealErrorKind,
 };
+pub use login_link::{LoginLink, LoginLinkHash, NewLoginLink};
 pub use memory::MemoryAuth;
 pub use origin::same_origin;
 pub use password::PasswordHash;
@@ -79,7 +82,7 @@ pub use seal::{
     KeyProvider, LocalKeys, SealEntropy, SealedSecret, WrapContext, WrappedKey, open, rewrap, seal,
 };
 pub use session::{NewSession, SessionHash, SessionToken, StoredSession};
-pub use store::{ApiKeyStore, SecretStore, SessionStore, UserStore};
+pub use store::{ApiKeyStore, LoginLinkStore, SecretStore, SessionStore, UserStore};
 pub use user::{LoginName, LoginRecord, User};
 
 // What an implementer of the stores names, so that one dependency is enough.

@@ -4,6 +4,7 @@
 //! a database would.
 
 mod api_keys;
+mod login_links;
 mod secrets;
 mod sessions;
 mod tenants;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use workjet_tenant::{ErrorKind, KeyId, MemoryTenants, Scope, SessionId, StoreError, TenantId, UserId};
 
 use crate::api_key::NewKey;
+use crate::login_link::NewLoginLink;
 use crate::password::PasswordHash;
 use crate::seal::SealedSecret;
 use crate::session::NewSession;
@@ -24,7 +26,8 @@ use crate::user::User;
 /// Every store in memory, for tests and as a model for your own.
 ///
 /// Implements [`ApiKeyStore`](crate::ApiKeyStore), [`SessionStore`](crate::SessionStore),
-/// [`UserStore`](crate::UserStore), [`SecretStore`](crate::SecretStore), and, through [`MemoryTenants`],
+/// [`UserStore`](crate::UserStore), [`LoginLinkStore`](crate::LoginLinkStore), [`SecretStore`](crate::SecretStore),
+/// and, through [`MemoryTenants`],
 /// [`TenantStore`](workjet_tenant::TenantStore), [`OperatorStore`](workjet_tenant::OperatorStore) and
 /// [`Outbox`](workjet_tenant::Outbox).
 #[derive(Debug, Default, Clone)]
@@ -38,6 +41,7 @@ struct Rows {
     users: BTreeMap<UserId, UserRow>,
     keys: BTreeMap<(TenantId, KeyId), KeyRow>,
     sessions: BTreeMap<(TenantId, SessionId), SessionRow>,
+    links: Vec<(TenantId, NewLoginLink)>,
     secrets: BTreeMap<(TenantId, String), SealedSecret>,
 }
 

@@ -1,7 +1,7 @@
 //! What a database must do for credentials.
 //!
-//! Implement these over whatever you have; `workjet-conformance` tests an implementation. Three look-ups come before a
-//! [`Scope`] exists and take none: a key by its hash, a session by its hash, a user by their login name. All else
+//! Implement these over whatever you have; `workjet-conformance` tests an implementation. Four look-ups come before a
+//! [`Scope`] exists and take none: a key, a session and a login link by their hash, a user by their login name. All else
 //! answers for the scope's tenant alone, and another tenant's things answer exactly like absent ones.
 
 use async_trait::async_trait;
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use workjet_tenant::{KeyId, OutboxRecord, Role, Scope, SessionId, StoreError, UserId};
 
 use crate::api_key::{KeyHash, NewKey, StoredKey};
+use crate::login_link::{LoginLinkHash, NewLoginLink};
 use crate::password::PasswordHash;
 use crate::seal::SealedSecret;
 use crate::session::{NewSession, SessionHash, StoredSession};
@@ -162,6 +163,35 @@ pub trait UserStore: Send + Sync {
         at: Timestamp,
         record: &OutboxRecord,
     ) -> Result<bool, StoreError>;
+}
+
+/// Holds login links until they are spent.
+///
+/// # Contract
+/// - As [`ApiKeyStore`] for scopes and records.
+/// - A link is spent by one of several callers at once, by the others never.
+/// - Links whose time is over may be forgotten at any time.
+///
+/// # Errors
+/// [`Unavailable`](crate::ErrorKind::Unavailable) when the answer is unknown; callers then refuse, and the link may be
+/// spent.
+#[async_trait]
+pub trait LoginLinkStore: Send + Sync {
+    /// Adds a link. Never replaces one.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the tenant has no such user,
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the hash is taken.
+    async fn create(
+        &self,
+        scope: &Scope,
+        link: &NewLoginLink,
+        record: &OutboxRecord,
+    ) -> Result<(), StoreError>;
+
+    /// Spends the link with this hash, of any tenant, and returns whom it lets in. None if there is no such link (any
+    /// more), its time is over (`now >= expires`), or its user or tenant is disabled.
+    async fn redeem(&self, hash: &LoginLinkHash, now: Timestamp) -> Result<Option<User>, StoreError>;
 }
 
 /// Holds sealed secrets, which it cannot open.

@@ -106,6 +106,8 @@ impl ServerBuilder {
             keys: store.clone(),
             sessions: store.clone(),
             users: store.clone(),
+            links: store.clone(),
+            operators: store.clone(),
             tenants: store.clone(),
             secrets: store.clone(),
             rates: rates.unwrap_or_else(|| Arc::new(MemoryRates::default())),

@@ -18,8 +18,10 @@ use futures_util::stream::BoxStream;
 use http::HeaderMap;
 use jiff::Timestamp;
 use workjet_audit::AuditSink;
-use workjet_auth::{ApiKeyStore, Operator, Password, PasswordHash, SecretStore, SessionStore, UserStore};
-use workjet_tenant::{RateStore, StoreError, TenantStore};
+use workjet_auth::{
+    ApiKeyStore, LoginLinkStore, Operator, Password, PasswordHash, SecretStore, SessionStore, UserStore,
+};
+use workjet_tenant::{OperatorStore, RateStore, StoreError, TenantStore};
 
 use crate::record::{ProviderCall, Recorded};
 
@@ -144,6 +146,10 @@ pub struct Host {
     pub sessions: Arc<dyn SessionStore>,
     /// Users and their passwords.
     pub users: Arc<dyn UserStore>,
+    /// Login links that wait to be used.
+    pub links: Arc<dyn LoginLinkStore>,
+    /// Which tenants there are, for the bootstrap alone.
+    pub operators: Arc<dyn OperatorStore>,
     /// Tenants and their documents.
     pub tenants: Arc<dyn TenantStore>,
     /// Sealed secrets.
@@ -164,8 +170,9 @@ pub struct Host {
     pub passwords: Arc<dyn PasswordHasher>,
     /// Readiness.
     pub health: Arc<dyn Health>,
-    /// Lets Workjet itself count and record login attempts, which come before there is a caller. Made by the adapter,
-    /// used by [`/auth/login`](crate::router) alone.
+    /// Lets Workjet itself count and record login attempts, which come before there is a caller, and lets the holder of
+    /// the bootstrap token act as the operator. Made by the adapter, used by [`/auth/login`, `/auth/link` and
+    /// `/admin/v1/bootstrap`](crate::router) alone.
     pub operator: Operator,
 }
 

@@ -81,6 +81,8 @@ impl MemoryHost {
             keys: Arc::new(self.auth.clone()),
             sessions: Arc::new(self.auth.clone()),
             users: Arc::new(self.auth.clone()),
+            links: Arc::new(self.auth.clone()),
+            operators: Arc::new(self.auth.clone()),
             tenants: Arc::new(self.auth.clone()),
             secrets: Arc::new(self.auth.clone()),
             rates: self.rates.clone(),

@@ -20,6 +20,7 @@
 
 mod api_keys;
 mod database;
+mod login_links;
 mod migrate;
 mod outbox;
 mod secrets;

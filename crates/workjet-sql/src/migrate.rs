@@ -5,7 +5,10 @@ use workjet_tenant::{ErrorKind, StoreError};
 use crate::database::{Database, Statement, Value};
 
 /// Each file in order; its place, counted from 1, is the schema's version after it.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_login_links.sql"),
+];
 
 /// The schema that this version of Workjet writes.
 pub const SCHEMA_VERSION: u64 = MIGRATIONS.len() as u64;

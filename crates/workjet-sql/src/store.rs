@@ -8,7 +8,8 @@ use crate::migrate::migrate;
 /// Every store of `workjet-auth` and `workjet-tenant` but the rate limits, over a [`Database`].
 ///
 /// Implements [`ApiKeyStore`](workjet_auth::ApiKeyStore), [`SessionStore`](workjet_auth::SessionStore),
-/// [`UserStore`](workjet_auth::UserStore), [`SecretStore`](workjet_auth::SecretStore),
+/// [`UserStore`](workjet_auth::UserStore), [`LoginLinkStore`](workjet_auth::LoginLinkStore),
+/// [`SecretStore`](workjet_auth::SecretStore),
 /// [`TenantStore`](workjet_tenant::TenantStore), [`OperatorStore`](workjet_tenant::OperatorStore) and
 /// [`Outbox`](workjet_tenant::Outbox). Times are kept to the microsecond.
 #[derive(Debug, Clone)]

@@ -15,7 +15,12 @@ const SELECT: &str = "\
     FROM users u \
     JOIN tenants t ON t.id = u.tenant";
 
-fn read(row: &Row) -> Result<User, StoreError> {
+/// One user of one tenant: `?1` is the tenant, `?2` the user.
+pub(crate) fn one() -> String {
+    format!("{SELECT} WHERE u.tenant = ?1 AND u.id = ?2")
+}
+
+pub(crate) fn read(row: &Row) -> Result<User, StoreError> {
     Ok(User {
         id: row.parsed("id")?,
         tenant: row.parsed("tenant")?,
@@ -40,8 +45,7 @@ fn read_login(row: &Row) -> Result<LoginRecord, StoreError> {
 
 impl<D: Database> SqlStore<D> {
     async fn one_user(&self, scope: &Scope, user: &UserId) -> Result<Vec<Row>, StoreError> {
-        let sql = format!("{SELECT} WHERE u.tenant = ?1 AND u.id = ?2");
-        self.ask(sql, [scope.tenant().as_str().into(), user.as_str().into()])
+        self.ask(one(), [scope.tenant().as_str().into(), user.as_str().into()])
             .await
     }
 

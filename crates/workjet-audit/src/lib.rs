@@ -59,6 +59,7 @@ mod kind;
 mod log;
 mod memory;
 mod recover;
+pub mod remote;
 mod sink;
 mod store;
 mod verify;

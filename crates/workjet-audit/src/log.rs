@@ -54,6 +54,7 @@ const MAX_READ: usize = 1024;
 pub struct Log<S> {
     store: S,
     outbox: Option<Arc<dyn Outbox>>,
+    has_remote_callers: bool,
     tenants: Mutex<HashMap<TenantId, Arc<TenantLog>>>,
 }
 
@@ -103,6 +104,7 @@ impl<S: LogStore> Log<S> {
         Self {
             store,
             outbox: None,
+            has_remote_callers: false,
             tenants: Mutex::default(),
         }
     }
@@ -111,6 +113,14 @@ impl<S: LogStore> Log<S> {
     #[must_use]
     pub fn with_outbox(mut self, outbox: Arc<dyn Outbox>) -> Self {
         self.outbox = Some(outbox);
+        self
+    }
+
+    /// For callers in other processes, whose requests go on while this log ends and is opened anew, as in a Durable Object that
+    /// is evicted and woken. Opening then closes nothing; [`close_overdue`](Self::close_overdue) alone does.
+    #[must_use]
+    pub const fn with_remote_callers(mut self) -> Self {
+        self.has_remote_callers = true;
         self
     }
 
@@ -161,7 +171,7 @@ impl<S: LogStore> Log<S> {
         let open = &writer.opened()?.open.0;
         let overdue: Vec<String> = open
             .iter()
-            .filter(|(_, begun)| **begun < latest)
+            .filter(|(_, begun)| **begun <= latest)
             .map(|(request, _)| request.clone())
             .collect();
         writer.overdue.extend(overdue);
@@ -170,6 +180,22 @@ impl<S: LogStore> Log<S> {
         let closed = writer.overdue.len();
         self.lead(&tenant, &mut writer, Some(now)).await?;
         Ok(closed)
+    }
+
+    /// When the scope's oldest open intent becomes older than `deadline`, so that [`close_overdue`](Self::close_overdue) has
+    /// something to do; none if no intent is open.
+    ///
+    /// # Errors
+    /// If the log cannot be opened.
+    pub async fn due(&self, scope: &Scope, deadline: Duration) -> Result<Option<Timestamp>, AuditError> {
+        let tenant = self.tenant(scope);
+        let mut writer = tenant.writer.lock().await;
+        self.ready(scope, &mut writer).await?;
+        let oldest = writer.opened()?.open.0.values().min();
+        Ok(oldest.map(|&begun| {
+            let begun = Timestamp::from_millisecond(begun).unwrap_or(Timestamp::MIN);
+            begun.saturating_add(deadline).unwrap_or(Timestamp::MAX)
+        }))
     }
 
     /// Writes what waits, makes the heads survive a power failure, and refuses entries from then on.
@@ -326,8 +352,8 @@ impl<S: LogStore> Log<S> {
                 return Err(error);
             }
         };
-        if matches!(writer.state, State::Unopened) {
-            // Nobody in this process began these.
+        if matches!(writer.state, State::Unopened) && !self.has_remote_callers {
+            // Nobody in this process began these, so nobody will end them.
             writer.overdue = ready.open.0.keys().cloned().collect();
         }
         // Nobody else writes this log, so an index that exists now holds the entry it was planned for.
@@ -456,7 +482,8 @@ impl<S: LogStore> AuditSink for Log<S> {
     async fn checkpoint(&self, scope: &Scope) -> Result<Checkpoint, AuditError> {
         let tenant = self.tenant(scope);
         let mut writer = tenant.writer.lock().await;
-        self.ready(scope, &mut writer).await?;
+        // A change that was made before is part of the answer.
+        self.lead(&tenant, &mut writer, None).await?;
         Ok(writer.opened()?.at)
     }
 
@@ -464,7 +491,7 @@ impl<S: LogStore> AuditSink for Log<S> {
         let tenant = self.tenant(scope);
         let (start, end, lines) = {
             let mut writer = tenant.writer.lock().await;
-            self.ready(scope, &mut writer).await?;
+            self.lead(&tenant, &mut writer, None).await?;
             let ready = writer.opened()?;
             (ready.start.size, ready.at.size, ready.lines.clone())
         };

@@ -48,6 +48,7 @@ async fn every_suite<D: Database>(store: &SqlStore<D>) {
     workjet_conformance::user_store(&stage(store), store).await;
     workjet_conformance::api_key_store(&stage(store), store).await;
     workjet_conformance::session_store(&stage(store), store).await;
+    workjet_conformance::login_link_store(&stage(store), store).await;
     workjet_conformance::secret_store(&stage(store), store).await;
 }
 
@@ -138,7 +139,8 @@ async fn every_statement_names_the_tenant() {
     for sql in seen.iter() {
         let is_schema = sql.starts_with("CREATE ") || sql.contains("schema_version");
         let is_operators = sql.contains("FROM tenants ORDER BY id");
-        let is_look_up = before_any_scope.iter().any(|end| sql.ends_with(end));
+        let is_look_up = before_any_scope.iter().any(|end| sql.ends_with(end))
+            || sql.starts_with("DELETE FROM login_links WHERE hash = ?1 AND");
         let names_tenant = sql.contains("tenant = ?1")
             || sql.contains("(tenant, ") && sql.starts_with("INSERT")
             || sql.contains("tenants") && (sql.contains("WHERE id = ?1") || sql.starts_with("INSERT"));

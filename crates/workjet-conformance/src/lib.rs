@@ -17,6 +17,7 @@
 mod api_keys;
 mod audit_sink;
 mod log_store;
+mod login_links;
 mod outbox;
 mod rates;
 mod secrets;
@@ -28,6 +29,7 @@ mod users;
 pub use api_keys::api_key_store;
 pub use audit_sink::audit_sink;
 pub use log_store::log_store;
+pub use login_links::login_link_store;
 pub use outbox::outbox;
 pub use rates::rate_store;
 pub use secrets::secret_store;

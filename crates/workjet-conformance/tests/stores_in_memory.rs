@@ -38,5 +38,6 @@ fn memory_auth_conforms() {
     run(workjet_conformance::user_store(&stage(&store), &store));
     run(workjet_conformance::api_key_store(&stage(&store), &store));
     run(workjet_conformance::session_store(&stage(&store), &store));
+    run(workjet_conformance::login_link_store(&stage(&store), &store));
     run(workjet_conformance::secret_store(&stage(&store), &store));
 }

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::Checkpoint;
 use crate::verify::{LogReader, Progress, ReadError, Tampering, walk};
+use crate::{Checkpoint, Logged};
 
 /// Which entries to export.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,6 +18,11 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether something that happened at `time` is asked for.
+    pub fn admits_time(&self, time: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= time) && self.to.is_none_or(|to| time < to)
+    }
+
     fn admits(&self, entry: &str) -> io::Result<bool> {
         #[derive(Deserialize)]
         struct Peek {
@@ -27,8 +32,23 @@ impl Filter {
             return Ok(true);
         }
         let Peek { time } = serde_json::from_str(entry).map_err(io::Error::other)?;
-        Ok(self.from.is_none_or(|from| from <= time) && self.to.is_none_or(|to| time < to))
+        Ok(self.admits_time(time))
     }
+}
+
+impl Logged {
+    /// The entry as one line of an export, without the end of the line: see [`jsonl`].
+    pub fn to_jsonl(&self) -> String {
+        let entry = self.entry.to_canonical_json();
+        line(self.index, &entry).expect("an entry's canonical JSON is an object")
+    }
+}
+
+/// One entry's own fields, flat, plus its place. None if `entry` is no object.
+fn line(index: u64, entry: &str) -> Option<String> {
+    // An entry is canonical JSON, so it ends with its brace, and it is never empty.
+    let fields = entry.strip_suffix('}')?;
+    Some(format!("{fields},\"log\":{{\"index\":{index}}}}}"))
 }
 
 /// What was exported.
@@ -71,11 +91,8 @@ pub fn jsonl(
             total,
         });
         if filter.admits(entry)? {
-            // An entry is canonical JSON, so it ends with its brace, and it is never empty.
-            let fields = entry
-                .strip_suffix('}')
-                .ok_or_else(|| io::Error::other("an entry is not an object"))?;
-            writeln!(out, "{fields},\"log\":{{\"index\":{index}}}}}")?;
+            let line = line(index, entry).ok_or_else(|| io::Error::other("an entry is not an object"))?;
+            writeln!(out, "{line}")?;
             entries += 1;
         }
         Ok(())

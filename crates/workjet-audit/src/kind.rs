@@ -61,6 +61,8 @@ kinds! {
     AuthLoginFailed = "auth.login_failed",
     /// A user logged out.
     AuthLogout = "auth.logout",
+    /// A login link was issued.
+    AuthLinkIssued = "auth.link.issued",
     /// A password was changed.
     AuthPasswordChanged = "auth.password_changed",
     /// A session was revoked.

@@ -393,6 +393,23 @@ fn empty_place_is_no_log() {
 }
 
 #[test]
+fn entry_that_was_read_makes_the_same_line_as_an_export() {
+    let store = logged(300);
+    let mut out = Vec::new();
+    jsonl(
+        &store.stored(scope().tenant()),
+        &Filter::default(),
+        &mut out,
+        &mut |_| {},
+    )
+    .expect("a sound log");
+    let log = Log::new(store);
+    let logged = block_on(log.read(&scope(), 0, 300)).expect("a sound log");
+    let lines: String = logged.iter().map(|logged| logged.to_jsonl() + "\n").collect();
+    assert_eq!(lines.into_bytes(), out);
+}
+
+#[test]
 fn export_writes_each_entry_flat_with_its_index_and_filters_by_time() {
     let store = logged(300);
     let stored = store.stored(scope().tenant());

@@ -37,6 +37,11 @@ impl Role {
         !matches!(self, Self::Auditor)
     }
 
+    /// Whether the role may read the tenant's audit log.
+    pub const fn may_read_log(self) -> bool {
+        matches!(self, Self::Auditor | Self::Admin | Self::Owner)
+    }
+
     /// Whether the role may manage users, keys and settings.
     pub const fn may_administer(self) -> bool {
         matches!(self, Self::Admin | Self::Owner)

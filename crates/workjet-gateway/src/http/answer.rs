@@ -71,6 +71,11 @@ impl Refusal {
     }
 }
 
+/// The answer of a path that is no model's: refusals have OpenAI's shape.
+pub(super) fn answer(result: Result<Response, Refusal>) -> Response {
+    result.unwrap_or_else(|refusal| refusal.to_response(Inbound::OpenAiChat, HeaderMap::new()))
+}
+
 /// Anthropic's clients are known by their path, and by a header where the path is shared. Everybody else gets OpenAI's
 /// shapes.
 pub(super) fn dialect_of(request: &Parts) -> Inbound {

@@ -1,6 +1,6 @@
-//! Slows down whoever guesses passwords.
+//! Slows down whoever guesses passwords and tokens.
 //!
-//! An [`Attempt`] is counted against the account and against the address that it comes from, under keyed pseudonyms:
+//! An [`Attempt`] is counted against the account, if one is named, and against the address that it comes from, under keyed pseudonyms:
 //! neither the limits nor the log hold what was typed.
 
 use std::net::IpAddr;
@@ -33,16 +33,24 @@ const fn quota(per_hour: u64, burst: u64) -> Quota {
     }
 }
 
-/// Somebody says who they are and offers a password.
+/// Somebody says who they are and offers a password, or offers a token.
 pub(super) struct Attempt {
-    account: String,
+    account: Option<String>,
     address: Option<String>,
     request: RequestId,
 }
 
 impl Attempt {
     /// An attempt at `account`, in whatever words.
-    pub(super) fn new(app: &App, account: &str, request: &Parts) -> Self {
+    pub(super) fn at_account(app: &App, account: &str, request: &Parts) -> Self {
+        Self {
+            account: Some(pseudonym(app, "login account", account.as_bytes())),
+            ..Self::with_token(app, request)
+        }
+    }
+
+    /// An attempt with a token that says by itself whose it is.
+    pub(super) fn with_token(app: &App, request: &Parts) -> Self {
         let address = request
             .extensions
             .get::<RemoteAddress>()
@@ -53,13 +61,13 @@ impl Attempt {
             });
         let id = request.extensions.get::<RequestId>().cloned();
         Self {
-            account: pseudonym(app, "login account", account.as_bytes()),
+            account: None,
             address: address.map(|address| pseudonym(app, "login address", &address)),
             request: id.unwrap_or_else(|| request_id(&app.host)),
         }
     }
 
-    /// Takes the attempt from both quotas.
+    /// Takes the attempt from its quotas.
     ///
     /// # Errors
     /// 429 if one is used up.
@@ -72,8 +80,13 @@ impl Attempt {
             quota,
             amount: 1,
         };
-        let mut charges = vec![charge(&self.account, PER_ACCOUNT)];
+        let mut charges = Vec::new();
+        charges.extend(self.account.as_ref().map(|key| charge(key, PER_ACCOUNT)));
         charges.extend(self.address.as_ref().map(|key| charge(key, PER_ADDRESS)));
+        if charges.is_empty() {
+            // Tokens from nowhere: the home does not tell addresses, so all share one.
+            charges.push(charge(&pseudonym(app, "login address", &[]), PER_ADDRESS));
+        }
         let now = host.clock.now();
         match host
             .rates
@@ -92,7 +105,10 @@ impl Attempt {
 
     /// Says in a log entry which account was tried, and from where.
     pub(super) fn describe(&self, entry: Entry) -> Entry {
-        let entry = entry.detail("account", &self.account);
+        let entry = match &self.account {
+            Some(account) => entry.detail("account", account),
+            None => entry,
+        };
         match &self.address {
             Some(address) => entry.detail("address", address),
             None => entry,

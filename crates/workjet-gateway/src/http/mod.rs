@@ -6,6 +6,7 @@
 //! | `POST /v1/chat/completions`, `GET /v1/models[/{id}]` | OpenAI's API |
 //! | `POST /v1/messages`, `POST /v1/messages/count_tokens`, `GET /v1/models` with `anthropic-version` | Anthropic's API |
 //! | `POST /auth/login`, `/auth/logout`, `/auth/password`, `GET /auth/me` | sessions |
+//! | `GET`, `POST /auth/link` | logging in by a link that works once |
 //! | `GET /healthz`, `/readyz`, `/metrics` | operations |
 //!
 //! Every request makes one line in the process's log; every reply carries `x-workjet-request-id` and is not to be stored.
@@ -13,6 +14,9 @@
 
 mod answer;
 mod attempts;
+mod event;
+mod form;
+mod links;
 mod log;
 mod models;
 mod operations;
@@ -54,6 +58,7 @@ pub fn router(core: Arc<Core>, host: Host) -> axum::Router {
         .route("/auth/login", post(session::login))
         .route("/auth/logout", post(session::logout))
         .route("/auth/password", post(session::password))
+        .route("/auth/link", get(links::page).post(links::redeem))
         .route("/auth/me", get(session::me))
         .route("/healthz", get(operations::healthz))
         .route("/readyz", get(operations::readyz))

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::App;
 use crate::Refusal;
@@ -29,6 +29,18 @@ pub(super) async fn metrics(State(app): State<App>, request: Parts) -> Response 
     let Some(token) = &app.core.metrics_token else {
         return Refusal::not_found().for_request(&request);
     };
+    if !bears(&app, &request, "metrics token", token) {
+        return Refusal::unauthenticated().for_request(&request);
+    }
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        app.core.metrics.to_text(),
+    )
+        .into_response()
+}
+
+/// Whether the request has `token`, whose purpose is named, as its bearer token.
+pub(super) fn bears(app: &App, request: &Parts, purpose: &str, token: &SecretString) -> bool {
     let presented = request
         .headers
         .get(AUTHORIZATION)
@@ -37,18 +49,6 @@ pub(super) async fn metrics(State(app): State<App>, request: Parts) -> Response 
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim());
     // Hashes are compared, so that the time it takes says nothing about the token.
-    let hash = |token: &str| {
-        app.core
-            .keyed_hash("metrics token")
-            .add(token.as_bytes())
-            .finish()
-    };
-    if presented.is_none_or(|presented| hash(presented) != hash(token.expose_secret())) {
-        return Refusal::unauthenticated().for_request(&request);
-    }
-    (
-        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        app.core.metrics.to_text(),
-    )
-        .into_response()
+    let hash = |token: &str| app.core.keyed_hash(purpose).add(token.as_bytes()).finish();
+    presented.is_some_and(|presented| hash(presented) == hash(token.expose_secret()))
 }

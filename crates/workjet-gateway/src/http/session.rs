@@ -6,27 +6,25 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE};
+use http::header::{HeaderValue, SET_COOKIE};
 use http::request::Parts;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use workjet_audit::{Entry, Kind};
+use workjet_audit::Kind;
 use workjet_auth::{LoginName, LoginRecord, NewSession, Password, SessionToken, User, cookie};
-use workjet_router::Inbound;
-use workjet_tenant::{Actor, RequestId, Scope, SessionId};
+use workjet_tenant::{Actor, SessionId};
 
 use super::App;
+use super::answer::answer;
 use super::attempts::Attempt;
+use super::event::event;
+use super::form::form;
 use crate::authenticate::from_own_page;
 use crate::core::default_tenant;
-use crate::ids::entry_id;
 use crate::pipeline::{Authenticated, authenticate};
-use crate::receive::receive;
 use crate::record::append;
 use crate::time::later;
 use crate::{Host, Refusal};
@@ -34,9 +32,6 @@ use crate::{Host, Refusal};
 /// How long a session may rest, and how long it lives.
 const IDLE: Duration = Duration::from_secs(8 * 3600);
 const ABSOLUTE: Duration = Duration::from_secs(72 * 3600);
-
-/// A form is short.
-const MAX_FORM: usize = 16 * 1024;
 
 #[derive(Deserialize)]
 struct LoginForm {
@@ -70,10 +65,6 @@ pub(super) async fn me(State(app): State<App>, request: Parts) -> Response {
     answer(try_me(&app, &request).await)
 }
 
-fn answer(result: Result<Response, Refusal>) -> Response {
-    result.unwrap_or_else(|refusal| refusal.to_response(Inbound::OpenAiChat, HeaderMap::new()))
-}
-
 async fn try_login(app: &App, request: Request) -> Result<Response, Refusal> {
     let host = &app.host;
     let (request, body) = request.into_parts();
@@ -82,7 +73,7 @@ async fn try_login(app: &App, request: Request) -> Result<Response, Refusal> {
 
     // An address that is none is counted and refused like one that nobody has.
     let login: Result<LoginName, _> = form.email.parse();
-    let attempt = Attempt::new(
+    let attempt = Attempt::at_account(
         app,
         login.as_ref().map_or(&form.email, LoginName::as_str),
         &request,
@@ -103,7 +94,7 @@ async fn try_login(app: &App, request: Request) -> Result<Response, Refusal> {
             user,
             tenant_disabled: false,
             ..
-        }) if is_right && !user.disabled => begin_session(app, &user, &request, true).await,
+        }) if is_right && !user.disabled => begin_session(app, &user, &request, By::Password).await,
         record => {
             let user = record.map(|record| record.user);
             let tenant = user
@@ -157,7 +148,7 @@ async fn try_password(app: &App, request: Request) -> Result<Response, Refusal> 
         .login_record(scope, user)
         .await?
         .ok_or_else(Refusal::unauthenticated)?;
-    let attempt = Attempt::new(app, record.user.login.as_str(), &request);
+    let attempt = Attempt::at_account(app, record.user.login.as_str(), &request);
     attempt.count(app).await?;
     if !host
         .passwords
@@ -186,7 +177,7 @@ async fn try_password(app: &App, request: Request) -> Result<Response, Refusal> 
         return Err(Refusal::unauthenticated());
     }
     // The change is in the log, and with it the end of every session. The new one belongs to it.
-    begin_session(app, &record.user, &request, false).await
+    begin_session(app, &record.user, &request, By::NewPassword).await
 }
 
 async fn try_me(app: &App, request: &Parts) -> Result<Response, Refusal> {
@@ -201,12 +192,28 @@ async fn try_me(app: &App, request: &Parts) -> Result<Response, Refusal> {
     Ok(Json(describe(&user)).into_response())
 }
 
+/// What began a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// A login with a password.
+    Password,
+    /// A login by a link.
+    Link,
+    /// A change of password, which is logged by itself.
+    NewPassword,
+}
+
 /// Logs the login, makes the session, sets the cookie: in this order, so that no session is unlogged.
-async fn begin_session(app: &App, user: &User, request: &Parts, is_login: bool) -> Result<Response, Refusal> {
+pub(super) async fn begin_session(
+    app: &App,
+    user: &User,
+    request: &Parts,
+    by: By,
+) -> Result<Response, Refusal> {
     let host = &app.host;
     let scope = host.operator.system_scope(&user.tenant);
     let (token, session) = new_session(host, user);
-    if is_login {
+    if by != By::NewPassword {
         let mut entry = event(host, &scope, Kind::AuthLogin, request)
             .status(200)
             .code("ok")
@@ -215,6 +222,9 @@ async fn begin_session(app: &App, user: &User, request: &Parts, is_login: bool) 
             user: user.id.clone(),
             session: session.id.clone(),
         };
+        if by == By::Link {
+            entry = entry.detail("by", "link");
+        }
         append(host, &scope, entry).await?;
     }
     host.sessions.create(&scope, &session).await?;
@@ -257,31 +267,4 @@ fn set_cookie(text: String) -> Result<HeaderValue, Refusal> {
     let mut value = HeaderValue::try_from(text).map_err(|_| Refusal::internal())?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-/// Reads a form, which is JSON: a foreign page's form cannot send that without asking first.
-async fn form<T: DeserializeOwned>(app: &App, headers: &HeaderMap, body: Body) -> Result<T, Refusal> {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next());
-    if !kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
-        return Err(Refusal::invalid(
-            "send JSON, with `content-type: application/json`",
-        ));
-    }
-    let body = receive(&app.core, &app.host, body, MAX_FORM).await?;
-    // The parser's words could quote a password.
-    serde_json::from_slice(&body).map_err(|_| Refusal::invalid("the body lacks a field, or is not JSON"))
-}
-
-/// A log entry about something that happened now, by whoever the scope is for.
-fn event(host: &Host, scope: &Scope, kind: Kind, request: &Parts) -> Entry {
-    let now = host.clock.now();
-    let id = entry_id(&*host.entropy, now);
-    let entry = Entry::new(id, now, scope.tenant().clone(), scope.actor().clone(), kind);
-    match request.extensions.get::<RequestId>() {
-        Some(request) => entry.request(request),
-        None => entry,
-    }
 }

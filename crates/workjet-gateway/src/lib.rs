@@ -114,8 +114,8 @@ pub use crate::cleared::Cleared;
 pub use crate::config::{Config, ConfigError};
 pub use crate::core::{Core, CoreOptions, DEFAULT_TENANT, Provider, Settings, Timeouts, default_tenant};
 pub use crate::host::{
-    Clock, Entropy, Health, Host, PasswordHasher, RemoteAddress, Spawner, Task, Upstream, UpstreamError,
-    UpstreamReply,
+    Clock, Entropy, Health, Host, NoPasswords, PasswordHasher, RemoteAddress, Spawner, Task, Upstream,
+    UpstreamError, UpstreamReply,
 };
 pub use crate::http::router;
 pub use crate::ids::entry_id;

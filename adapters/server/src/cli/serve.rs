@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use tokio::signal::unix::{SignalKind, signal};
+use workjet_auth::Password;
 use workjet_gateway::Config;
 
 use super::Place;
@@ -95,7 +96,8 @@ fn as_json(server: &Server) -> String {
     put("url", Some(server.url().to_owned()));
     put("key", first.map(|first| first.key.expose().to_owned()));
     put("user", Some(server.owner().to_owned()));
-    put("password", first.map(|first| first.password.expose().to_owned()));
+    let password = first.and_then(|first| first.password.as_ref());
+    put("password", password.map(|password| password.expose().to_owned()));
     put("pin", server.pin());
     put("ca", server.ca_file().map(|file| file.display().to_string()));
     put("tenant", Some(workjet_gateway::DEFAULT_TENANT.to_owned()));
@@ -114,7 +116,7 @@ fn for_people(server: &Server) -> String {
         "\nThis is the first start. What follows is shown once and kept nowhere; store it safely.\n\n    \
          user      {}\n    password  {}\n\n    export WORKJET_API_KEY={}\n",
         first.user.login.as_str(),
-        first.password.expose(),
+        first.password.as_ref().map_or("(none)", Password::expose),
         first.key.expose(),
     );
     if let Some(model) = server.example_model() {

@@ -7,7 +7,7 @@ use workjet_auth::{
 };
 use workjet_tenant::Scope;
 
-use super::{Admin, AdminError, AdminErrorKind};
+use super::{Admin, AdminError};
 
 impl Admin {
     /// The API key of `provider`, and makes the store hold what the configuration says.
@@ -16,8 +16,8 @@ impl Admin {
     /// place is empty the sealed one serves: that is what it was sealed for.
     ///
     /// # Errors
-    /// [`NotFound`](AdminErrorKind::NotFound) if there is none in either; [`Store`](AdminErrorKind::Store) if the store
-    /// does not answer; [`Invalid`](AdminErrorKind::Invalid) if the sealed one does not open and none is given.
+    /// [`NotFound`](super::AdminErrorKind::NotFound) if there is none in either; [`Store`](super::AdminErrorKind::Store) if the store
+    /// does not answer; [`Invalid`](super::AdminErrorKind::Invalid) if the sealed one does not open and none is given.
     pub async fn provider_key(
         &self,
         scope: &Scope,
@@ -63,8 +63,5 @@ impl Admin {
 }
 
 fn does_not_open(provider: &str, error: &SealError) -> AdminError {
-    AdminError {
-        kind: AdminErrorKind::Invalid,
-        message: format!("the API key of the provider {provider:?}: {error}"),
-    }
+    AdminError::invalid(format!("the API key of the provider {provider:?}: {error}"))
 }

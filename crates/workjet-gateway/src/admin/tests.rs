@@ -3,10 +3,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use workjet_auth::{LocalKeys, MemoryAuth, PasswordHash, SecretStore, SecretString, dummy_hash};
-use workjet_tenant::Outbox;
+use jiff::SignedDuration;
+use workjet_auth::{
+    LocalKeys, LoginName, MemoryAuth, Operator, Password, PasswordHash, SecretStore, SecretString, User,
+    dummy_hash, generate_password,
+};
+use workjet_tenant::{Outbox, TenantId};
 
+use super::keys::KEY_ENVIRONMENT;
 use super::*;
+use crate::core::default_tenant;
 
 /// Different bytes at every call; nothing here has to be unpredictable.
 #[derive(Default)]
@@ -22,10 +28,10 @@ impl Entropy for Counting {
 }
 
 /// Hashes nothing, which is fast.
-struct NoPasswords;
+struct Unhashed;
 
 #[async_trait]
-impl PasswordHasher for NoPasswords {
+impl PasswordHasher for Unhashed {
     async fn hash(&self, _: Password) -> Result<PasswordHash, StoreError> {
         Ok(dummy_hash())
     }
@@ -41,7 +47,7 @@ fn admin(auth: &MemoryAuth) -> Admin {
         users: Arc::new(auth.clone()),
         keys: Arc::new(auth.clone()),
         entropy: Arc::new(Counting::default()),
-        passwords: Arc::new(NoPasswords),
+        passwords: Arc::new(Unhashed),
     }
 }
 
@@ -109,6 +115,53 @@ async fn first_start_makes_an_owner_with_a_working_key_and_records_it() {
     assert_eq!(
         recorded(&auth, &scope()).await,
         ["admin.tenant.created", "admin.user.created", "admin.key.created"]
+    );
+}
+
+#[tokio::test]
+async fn home_without_passwords_starts_with_a_key_alone() {
+    let auth = MemoryAuth::new();
+    let admin = Admin {
+        passwords: Arc::new(crate::NoPasswords),
+        ..admin(&auth)
+    };
+    let first = admin
+        .bootstrap(&operator(), now())
+        .await
+        .expect("stores")
+        .expect("a first start");
+    assert!(first.password.is_none());
+    let record = auth
+        .login_record(&scope(), &first.user.id)
+        .await
+        .expect("an answer")
+        .expect("the owner");
+    assert!(record.password.is_none());
+
+    let login: LoginName = "ada@example.com".parse().expect("a login name");
+    let password = generate_password([3; 20]);
+    let refused = admin
+        .create_user(
+            &scope(),
+            login.clone(),
+            Role::Member,
+            Some(password.clone()),
+            now(),
+        )
+        .await;
+    assert_eq!(
+        refused.expect_err("it could not be checked").kind(),
+        AdminErrorKind::Invalid
+    );
+    let ada = admin
+        .create_user(&scope(), login, Role::Member, None, now())
+        .await
+        .expect("a user");
+    assert!(ada.password.is_none());
+    let refused = admin.set_password(&scope(), &ada.user.id, password, now()).await;
+    assert_eq!(
+        refused.expect_err("it could not be checked").kind(),
+        AdminErrorKind::Invalid
     );
 }
 
@@ -332,6 +385,7 @@ async fn provider_key_is_sealed_once_for_each_value() {
 #[test]
 fn debug_shows_no_secret_of_the_first_start() {
     let key = ApiKey::generate(KEY_ENVIRONMENT, &ApiKey::new_id([1; 10]), [2; 32]);
+    let password = generate_password([3; 20]);
     let first = FirstStart {
         tenant: "default".parse().expect("an id"),
         user: User {
@@ -342,12 +396,12 @@ fn debug_shows_no_secret_of_the_first_start() {
             disabled: false,
             created: now(),
         },
-        password: generate_password([3; 20]),
+        password: Some(password.clone()),
         key: key.clone(),
     };
     let shown = format!("{first:?}");
     assert!(
-        !shown.contains(key.expose()) && !shown.contains(first.password.expose()),
+        !shown.contains(key.expose()) && !shown.contains(password.expose()),
         "{shown}"
     );
 }

@@ -1,7 +1,10 @@
 //! What can go wrong in a store.
 
+use serde::{Deserialize, Serialize};
+
 /// What kind of failure a [`StoreError`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The store did not answer, or answered with a failure of its own. What it holds is unknown.

@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::Quota;
 
@@ -26,7 +27,7 @@ const MAX_PERIOD: Duration = Duration::from_secs(100 * 365 * 86_400);
 const MAX_LIMIT: u64 = 1 << 53;
 
 /// A quota's numbers, ready for arithmetic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Rate {
     /// Ticks in a nanosecond.
     ticks: i128,
@@ -70,7 +71,7 @@ impl DivCeil for i128 {
 }
 
 /// `T → max(T + add, floor)`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Step {
     add: i128,
     floor: i128,
@@ -94,7 +95,7 @@ impl Step {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Event {
     /// Settled for good.
     Closed(Step),
@@ -131,7 +132,8 @@ pub enum Verdict {
 /// meter.settle(1, 5); // but only 5 were used
 /// assert_eq!(meter.remaining(now), 15);
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "StoredMeter", into = "StoredMeter")]
 pub struct Meter {
     rate: Rate,
     /// The TAT before the events.
@@ -226,12 +228,21 @@ impl Meter {
         self.close(ticket, |_, _, step| step);
     }
 
-    fn close(&mut self, ticket: u64, settle: impl FnOnce(&Self, i128, Step) -> Step) {
-        let place = self
-            .events
+    /// Whether `ticket` may still be settled.
+    pub fn is_open(&self, ticket: u64) -> bool {
+        self.place_of(ticket).is_some()
+    }
+
+    fn place_of(&self, ticket: u64) -> Option<usize> {
+        self.events
             .iter()
-            .position(|event| matches!(event, Event::Open { ticket: t, .. } if *t == ticket));
-        let Some(place) = place else { return };
+            .position(|event| matches!(event, Event::Open { ticket: t, .. } if *t == ticket))
+    }
+
+    fn close(&mut self, ticket: u64, settle: impl FnOnce(&Self, i128, Step) -> Step) {
+        let Some(place) = self.place_of(ticket) else {
+            return;
+        };
         let Event::Open { at, step, .. } = self.events[place] else {
             return;
         };
@@ -294,6 +305,48 @@ impl Meter {
     /// Whether the meter can be forgotten: nothing is open, and everything has come back.
     pub fn is_at_rest(&self, now: Timestamp) -> bool {
         self.events.is_empty() && self.backlog(now) == 0
+    }
+}
+
+/// A meter as stores keep it. What follows from the rest is left out.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredMeter {
+    rate: Rate,
+    /// `None`: nothing was ever spent.
+    base: Option<i128>,
+    events: VecDeque<Event>,
+}
+
+impl From<Meter> for StoredMeter {
+    fn from(meter: Meter) -> Self {
+        Self {
+            rate: meter.rate,
+            base: (meter.base != i128::MIN).then_some(meter.base),
+            events: meter.events,
+        }
+    }
+}
+
+impl TryFrom<StoredMeter> for Meter {
+    type Error = &'static str;
+
+    fn try_from(stored: StoredMeter) -> Result<Self, Self::Error> {
+        let Rate { ticks, cost, .. } = stored.rate;
+        // Beyond these a sum could overflow, and nothing may be divided by zero.
+        if !(1..=i128::from(MAX_LIMIT)).contains(&ticks)
+            || !(0..=MAX_PERIOD.as_nanos() as i128).contains(&cost)
+        {
+            return Err("not the rate of a meter");
+        }
+        let mut meter = Self {
+            rate: stored.rate,
+            base: stored.base.unwrap_or(i128::MIN),
+            events: stored.events,
+            tat: i128::MIN,
+        };
+        meter.refresh();
+        Ok(meter)
     }
 }
 

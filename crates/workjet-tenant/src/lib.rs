@@ -23,7 +23,9 @@
 //! - [`Scope`], [`Role`], [`Actor`]: who acts where. A scope cannot be made up; `workjet-auth` makes them from verified
 //!   credentials.
 //! - [`RateStore`] and [`MemoryRates`]: reservations that are settled to what was really used, exact under any number of
-//!   parallel callers. The arithmetic alone is in [`gcra`].
+//!   parallel callers. The arithmetic alone is in [`gcra`], what any such store decides with it in [`ledger`].
+//! - With the feature `remote` (off by default; it brings `serde_json`): a [`RateStore`] that lives elsewhere, behind one
+//!   call (`remote`) or in an eventually consistent key-value store (`kv`).
 //! - [`TenantStore`], [`OperatorStore`]: tenants and their versioned documents.
 //! - [`Outbox`]: audit records that commit together with the change they describe.
 //!
@@ -32,9 +34,14 @@
 mod error;
 pub mod gcra;
 mod id;
+#[cfg(feature = "remote")]
+pub mod kv;
+pub mod ledger;
 mod memory;
 mod outbox;
 mod quota;
+#[cfg(feature = "remote")]
+pub mod remote;
 mod scope;
 mod store;
 

@@ -4,10 +4,12 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::UserId;
 
 /// A rate: `limit` units per `per`, and `burst` units at once from rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Quota {
     /// Units that come back in each `per`.
     pub limit: NonZeroU64,
@@ -18,7 +20,8 @@ pub struct Quota {
 }
 
 /// What is counted: which unit, and whose. Stores prefix it with the scope's tenant.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct LimitKey(String);
 
 const LOGIN: &str = "login/";
@@ -35,7 +38,7 @@ impl LimitKey {
     }
 
     /// Whether strangers can make keys like this one at will.
-    pub(crate) fn is_of_strangers(&self) -> bool {
+    pub fn is_of_strangers(&self) -> bool {
         self.0.starts_with(LOGIN)
     }
 
@@ -52,7 +55,7 @@ impl fmt::Display for LimitKey {
 }
 
 /// One thing to spend.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charge {
     /// What is counted.
     pub key: LimitKey,
@@ -63,7 +66,7 @@ pub struct Charge {
 }
 
 /// Where one key stands after a decision: what the `RateLimit` header says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// What is counted.
     pub key: LimitKey,
@@ -76,7 +79,8 @@ pub struct Standing {
 }
 
 /// What [`RateStore::reserve`](crate::RateStore::reserve) decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[must_use]
 pub enum Decision {
     /// Everything was taken.

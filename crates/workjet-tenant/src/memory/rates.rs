@@ -10,18 +10,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::gcra::{Meter, Verdict};
-use crate::{
-    Charge, Consistency, Decision, LimitKey, RateStore, RequestId, Scope, Standing, StoreError, TenantId,
-};
+use crate::gcra::Meter;
+use crate::ledger::{self, Look, Meters, Reservation, Room};
+use crate::{Charge, Consistency, Decision, LimitKey, RateStore, RequestId, Scope, StoreError, TenantId};
 
 const SHARDS: usize = 16;
-
-/// A key is kept this long after it came to rest, so that a caller whose `now` is a little behind still finds it.
-const SLACK: Duration = Duration::from_secs(60);
-
-/// What a caller is told to wait when the store is full.
-const WHEN_FULL: Duration = Duration::from_secs(1);
 
 /// A [`RateStore`] in memory: strict within its process, and empty again after a restart.
 ///
@@ -49,14 +42,6 @@ struct Shard {
     /// How many of the meters are of strangers.
     strangers: usize,
     last_ticket: u64,
-}
-
-#[derive(Debug)]
-struct Reservation {
-    ticket: u64,
-    ends: Timestamp,
-    keys: Vec<LimitKey>,
-    standings: Vec<Standing>,
 }
 
 impl Default for MemoryRates {
@@ -137,7 +122,7 @@ impl RateStore for MemoryRates {
     ) -> Result<(), StoreError> {
         let mut shard = self.shard(scope.tenant());
         shard.tidy(now);
-        shard.close(&(scope.tenant().clone(), id.clone()), |place| {
+        shard.close(&(scope.tenant().clone(), id.clone()), now, |place| {
             actual.get(place).copied()
         });
         Ok(())
@@ -146,8 +131,30 @@ impl RateStore for MemoryRates {
     async fn release(&self, scope: &Scope, id: &RequestId, now: Timestamp) -> Result<(), StoreError> {
         let mut shard = self.shard(scope.tenant());
         shard.tidy(now);
-        shard.close(&(scope.tenant().clone(), id.clone()), |_| Some(0));
+        shard.close(&(scope.tenant().clone(), id.clone()), now, |_| Some(0));
         Ok(())
+    }
+}
+
+/// One tenant's meters among those of the shard.
+struct Own<'a> {
+    tenant: &'a TenantId,
+    now: Timestamp,
+    shard: &'a mut Shard,
+}
+
+impl Meters for Own<'_> {
+    fn meter(&mut self, key: &LimitKey) -> Option<&mut Meter> {
+        self.shard.meters.get_mut(&(self.tenant.clone(), key.clone()))
+    }
+
+    fn add(&mut self, key: &LimitKey, meter: Meter) {
+        let place = (self.tenant.clone(), key.clone());
+        self.shard
+            .rests
+            .insert((ledger::first_look(self.now), place.clone()));
+        self.shard.strangers += usize::from(key.is_of_strangers());
+        self.shard.meters.insert(place, meter);
     }
 }
 
@@ -163,110 +170,46 @@ impl Shard {
     ) -> Decision {
         let name = (tenant.clone(), id.clone());
         if let Some(first) = self.open.get(&name) {
-            return Decision::Allow(first.standings.clone());
+            return first.decision();
         }
-        let places: Vec<Place> = charges
-            .iter()
-            .map(|charge| (tenant.clone(), charge.key.clone()))
-            .collect();
-
-        let mut refusal = Verdict::Fits;
-        for (i, charge) in charges.iter().enumerate() {
-            // A key that is charged twice must have room for the sum.
-            let same_key = charges[..=i].iter().filter(|earlier| earlier.key == charge.key);
-            let amount = same_key.fold(0_u64, |sum, charge| sum.saturating_add(charge.amount));
-            let verdict = match self.meters.get_mut(&places[i]) {
-                Some(meter) => {
-                    meter.adopt(&charge.quota);
-                    meter.check(amount, now)
-                }
-                None => Meter::new(&charge.quota).check(amount, now),
-            };
-            refusal = refusal.max(verdict);
-        }
-        if refusal == Verdict::Fits && !self.has_room(&places, max) {
-            refusal = Verdict::Later(WHEN_FULL);
-        }
-        let retry_after = match refusal {
-            Verdict::Fits => None,
-            Verdict::Later(wait) => Some(Some(wait)),
-            Verdict::Never => Some(None),
+        let room = Room {
+            keys: self.meters.len(),
+            strangers: self.strangers,
+            open: self.open.len(),
+            max,
         };
-        if let Some(retry_after) = retry_after {
-            return Decision::Deny {
-                retry_after,
-                standings: self.standings(charges, &places, now),
-            };
-        }
-
-        self.last_ticket += 1;
-        for (charge, place) in charges.iter().zip(&places) {
-            let meter = self.meters.entry(place.clone()).or_insert_with(|| {
-                self.rests.insert((later(now, SLACK), place.clone()));
-                self.strangers += usize::from(place.1.is_of_strangers());
-                Meter::new(&charge.quota)
-            });
-            meter.spend(self.last_ticket, charge.amount, now);
-        }
-        let standings = self.standings(charges, &places, now);
-        let ends = later(now, ttl);
-        let keys = charges.iter().map(|charge| charge.key.clone()).collect();
-        let reservation = Reservation {
-            ticket: self.last_ticket,
-            ends,
-            keys,
-            standings: standings.clone(),
+        let ticket = self.last_ticket + 1;
+        let mut meters = Own {
+            tenant,
+            now,
+            shard: self,
         };
-        self.ends.insert((ends, name.clone()));
-        self.open.insert(name, reservation);
-        Decision::Allow(standings)
-    }
-
-    fn has_room(&self, places: &[Place], max: usize) -> bool {
-        let new = || places.iter().filter(|place| !self.meters.contains_key(*place));
-        let new_strangers = new().filter(|(_, key)| key.is_of_strangers()).count();
-        self.open.len() < max
-            && self.meters.len() + new().count() <= max
-            && (new_strangers == 0 || self.strangers + new_strangers <= max.div_ceil(2))
-    }
-
-    fn standings(&self, charges: &[Charge], places: &[Place], now: Timestamp) -> Vec<Standing> {
-        let standing = |(charge, place): (&Charge, &Place)| {
-            let fresh;
-            let meter = match self.meters.get(place) {
-                Some(meter) => meter,
-                None => {
-                    fresh = Meter::new(&charge.quota);
-                    &fresh
-                }
-            };
-            Standing {
-                key: charge.key.clone(),
-                quota: charge.quota,
-                remaining: meter.remaining(now),
-                reset_after: meter.reset_after(now),
+        match ledger::reserve(&mut meters, room, ticket, charges, now, ttl) {
+            Ok(reservation) => {
+                let decision = reservation.decision();
+                self.last_ticket = ticket;
+                self.ends.insert((reservation.ends(), name.clone()));
+                self.open.insert(name, reservation);
+                decision
             }
-        };
-        charges.iter().zip(places).map(standing).collect()
+            Err(denial) => denial,
+        }
     }
 
     /// Closes a reservation, if it is open, with the amount that `actual` names for each of its charges; none leaves a
     /// charge as it was reserved.
-    fn close(&mut self, name: &Name, actual: impl Fn(usize) -> Option<u64>) {
+    fn close(&mut self, name: &Name, now: Timestamp, actual: impl Fn(usize) -> Option<u64>) {
         let Some(reservation) = self.open.remove(name) else {
             return;
         };
-        self.ends.remove(&(reservation.ends, name.clone()));
-        for (i, key) in reservation.keys.into_iter().enumerate() {
-            let meter = self
-                .meters
-                .get_mut(&(name.0.clone(), key))
-                .expect("a meter with an open reservation is kept");
-            match actual(i) {
-                Some(amount) => meter.settle(reservation.ticket, amount),
-                None => meter.keep(reservation.ticket),
-            }
-        }
+        self.ends.remove(&(reservation.ends(), name.clone()));
+        let tenant = &name.0;
+        let mut meters = Own {
+            tenant,
+            now,
+            shard: self,
+        };
+        ledger::close(&mut meters, &reservation, actual);
     }
 
     /// Lets go of reservations whose time is over and of keys at rest: what is due by now, and no more.
@@ -276,7 +219,7 @@ impl Shard {
                 break;
             }
             let name = name.clone();
-            self.close(&name, |_| None);
+            self.close(&name, now, |_| None);
         }
         while let Some((due, _)) = self.rests.first() {
             if *due > now {
@@ -284,22 +227,15 @@ impl Shard {
             }
             let (due, place) = self.rests.pop_first().expect("there is a first");
             let meter = self.meters.get(&place).expect("every place in rests has a meter");
-            // Judged by a time that lies SLACK in the past of the caller whose clock is furthest ahead.
-            if meter.is_at_rest(earlier(now, SLACK)) {
-                self.meters.remove(&place);
-                self.strangers -= usize::from(place.1.is_of_strangers());
-            } else {
-                let rest = later(now, meter.reset_after(now));
-                self.rests.insert((later(rest.max(due), SLACK), place));
+            match ledger::look(meter, due, now) {
+                Look::Forget => {
+                    self.meters.remove(&place);
+                    self.strangers -= usize::from(place.1.is_of_strangers());
+                }
+                Look::Again(due) => {
+                    self.rests.insert((due, place));
+                }
             }
         }
     }
-}
-
-fn later(now: Timestamp, wait: Duration) -> Timestamp {
-    now.checked_add(wait).unwrap_or(Timestamp::MAX)
-}
-
-fn earlier(now: Timestamp, wait: Duration) -> Timestamp {
-    now.checked_sub(wait).unwrap_or(Timestamp::MIN)
 }

@@ -1,7 +1,16 @@
 //! The Workjet gateway on Cloudflare Workers.
 #![cfg(target_arch = "wasm32")]
 
+mod console;
+pub mod d1;
+mod error;
+pub mod fetch;
+mod http_types;
+pub mod kv;
+pub mod object_storage;
+pub mod r2;
 mod runtime;
+pub mod transport;
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,7 +24,11 @@ static CORE: OnceLock<Arc<Core>> = OnceLock::new();
 
 /// Answers one request.
 #[event(fetch)]
-async fn fetch(request: HttpRequest, env: Env, context: Context) -> worker::Result<http::Response<axum::body::Body>> {
+async fn fetch(
+    request: HttpRequest,
+    env: Env,
+    context: Context,
+) -> worker::Result<http::Response<axum::body::Body>> {
     let _ = env;
     let core = CORE.get_or_init(|| Arc::new(Core::new(CoreOptions::new(Settings::demo(), [0; 32]))));
     let runtime = Arc::new(runtime::Runtime::new(context));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use workjet_router::ApiError;
 use workjet_tenant::{Standing, StoreError};
 
+use crate::admin::{AdminError, AdminErrorKind};
 use crate::findings::Findings;
 
 /// Why a request was not served.
@@ -54,6 +55,20 @@ impl Refusal {
     /// 401 for a login that failed, whatever it was that was wrong.
     pub(crate) fn wrong_login() -> Self {
         Self::new(401, "unauthenticated", "wrong e-mail address or password")
+    }
+
+    /// 401 for a login link that does not let anybody in, whatever it is that is wrong with it.
+    pub(crate) fn wrong_link() -> Self {
+        Self::new(
+            401,
+            "unauthenticated",
+            "this login link does not work, or does not work any more: ask for a new one",
+        )
+    }
+
+    /// 401.
+    pub(crate) fn wrong_bootstrap_token() -> Self {
+        Self::new(401, "unauthenticated", "wrong bootstrap token")
     }
 
     /// 403.
@@ -205,6 +220,23 @@ impl Refusal {
             retry_after: self.retry_after,
             param: self.param.clone(),
         }
+    }
+}
+
+/// An administrator is told why; but not what ails a store.
+impl From<AdminError> for Refusal {
+    fn from(error: AdminError) -> Self {
+        let (status, code) = match error.kind() {
+            AdminErrorKind::Forbidden => (403, "forbidden"),
+            AdminErrorKind::NotFound => (404, "not_found"),
+            AdminErrorKind::AlreadyExists => (409, "already_exists"),
+            AdminErrorKind::Invalid => (400, "invalid_request"),
+            AdminErrorKind::Store(kind) => {
+                tracing::error!(?kind, %error, "a store failed");
+                return Self::unavailable();
+            }
+        };
+        Self::new(status, code, error.to_string())
     }
 }
 

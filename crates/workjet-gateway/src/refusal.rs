@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use workjet_audit::AuditError;
 use workjet_router::ApiError;
 use workjet_tenant::{Standing, StoreError};
 
@@ -142,6 +143,16 @@ impl Refusal {
             503,
             "audit_unavailable",
             "the audit log cannot be written, so the request was not served; tell whoever runs this gateway",
+        )
+    }
+
+    /// 503 when the log cannot be read; why is for the operator alone.
+    pub(crate) fn unreadable_log(error: AuditError) -> Self {
+        tracing::error!(kind = ?error.kind(), %error, "the audit log cannot be read");
+        Self::new(
+            503,
+            "audit_unavailable",
+            "the audit log cannot be read; tell whoever runs this gateway",
         )
     }
 

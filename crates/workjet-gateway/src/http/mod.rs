@@ -7,6 +7,7 @@
 //! | `POST /v1/messages`, `POST /v1/messages/count_tokens`, `GET /v1/models` with `anthropic-version` | Anthropic's API |
 //! | `POST /auth/login`, `/auth/logout`, `/auth/password`, `GET /auth/me` | sessions |
 //! | `GET`, `POST /auth/link` | logging in by a link that works once |
+//! | `GET /audit/v1/entries`, `/audit/v1/checkpoint` | the log of the caller's own tenant |
 //! | `GET /healthz`, `/readyz`, `/metrics` | operations |
 //!
 //! Every request makes one line in the process's log; every reply carries `x-workjet-request-id` and is not to be stored.
@@ -14,6 +15,7 @@
 
 mod answer;
 mod attempts;
+mod audit;
 mod event;
 mod form;
 mod links;
@@ -60,6 +62,8 @@ pub fn router(core: Arc<Core>, host: Host) -> axum::Router {
         .route("/auth/password", post(session::password))
         .route("/auth/link", get(links::page).post(links::redeem))
         .route("/auth/me", get(session::me))
+        .route("/audit/v1/entries", get(audit::entries))
+        .route("/audit/v1/checkpoint", get(audit::checkpoint))
         .route("/healthz", get(operations::healthz))
         .route("/readyz", get(operations::readyz))
         .route("/metrics", get(operations::metrics))

@@ -6,6 +6,7 @@
 mod bootstrap;
 mod error;
 mod keys;
+mod links;
 mod secret;
 mod tenants;
 mod users;
@@ -20,6 +21,7 @@ use workjet_tenant::{ErrorKind, KeyId, OperatorStore, OutboxRecord, Role, Scope,
 
 pub use self::bootstrap::{FIRST_OWNER, FirstStart};
 pub use self::error::{AdminError, AdminErrorKind};
+pub use self::links::IssuedLink;
 pub use self::users::NewUser;
 use crate::host::{Entropy, PasswordHasher};
 use crate::ids::entry_id;

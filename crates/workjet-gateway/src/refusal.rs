@@ -92,6 +92,11 @@ impl Refusal {
         Self::new(404, "not_found", "there is nothing at this path")
     }
 
+    /// 404 for an id: another tenant's, nobody's, or none at all.
+    pub(crate) fn no_such(what: &str) -> Self {
+        Self::new(404, "not_found", format!("there is no such {what}"))
+    }
+
     /// 404 for a service that the chosen provider does not have.
     pub(crate) fn not_offered() -> Self {
         Self::new(

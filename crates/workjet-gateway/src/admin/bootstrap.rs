@@ -24,6 +24,21 @@ pub struct FirstStart {
 }
 
 impl Admin {
+    /// [`bootstrap_for`](Self::bootstrap_for) an owner called [`FIRST_OWNER`].
+    ///
+    /// # Errors
+    /// If a store does not answer.
+    pub async fn bootstrap(
+        &self,
+        operator: &Operator,
+        now: Timestamp,
+    ) -> Result<Option<FirstStart>, AdminError> {
+        let owner = FIRST_OWNER
+            .parse()
+            .expect("the first owner's name is a login name");
+        self.bootstrap_for(operator, owner, now).await
+    }
+
     /// Makes the tenant `default`, its first owner and their API key, unless somebody has been here before.
     ///
     /// A start that was interrupted half-way is taken up again: as long as the tenant has neither a key nor a user of
@@ -31,9 +46,10 @@ impl Admin {
     ///
     /// # Errors
     /// If a store does not answer.
-    pub async fn bootstrap(
+    pub async fn bootstrap_for(
         &self,
         operator: &Operator,
+        owner: LoginName,
         now: Timestamp,
     ) -> Result<Option<FirstStart>, AdminError> {
         let tenant = default_tenant();
@@ -47,11 +63,8 @@ impl Admin {
             self.create_tenant(operator, &tenant, "Default", now).await?;
         }
         let scope = operator.scope(&tenant);
-        let login: LoginName = FIRST_OWNER
-            .parse()
-            .expect("the first owner's name is a login name");
         let users = self.users.list(&scope).await?;
-        if !self.keys.list(&scope).await?.is_empty() || users.iter().any(|user| user.login != login) {
+        if !self.keys.list(&scope).await?.is_empty() || users.iter().any(|user| user.login != owner) {
             return Ok(None);
         }
 
@@ -64,7 +77,7 @@ impl Admin {
                 (user, password)
             }
             None => {
-                let new = self.create_user(&scope, login, Role::Owner, None, now).await?;
+                let new = self.create_user(&scope, owner, Role::Owner, None, now).await?;
                 (new.user, new.password)
             }
         };

@@ -7,12 +7,14 @@
 //! | `POST /v1/messages`, `POST /v1/messages/count_tokens`, `GET /v1/models` with `anthropic-version` | Anthropic's API |
 //! | `POST /auth/login`, `/auth/logout`, `/auth/password`, `GET /auth/me` | sessions |
 //! | `GET`, `POST /auth/link` | logging in by a link that works once |
+//! | `/admin/v1/users`, `/admin/v1/keys` | the users and API keys of the caller's own tenant |
 //! | `GET /audit/v1/entries`, `/audit/v1/checkpoint` | the log of the caller's own tenant |
 //! | `GET /healthz`, `/readyz`, `/metrics` | operations |
 //!
 //! Every request makes one line in the process's log; every reply carries `x-workjet-request-id` and is not to be stored.
 //! Errors have the shape of the dialect that was called.
 
+mod admin;
 mod answer;
 mod attempts;
 mod audit;
@@ -29,7 +31,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, patch, post};
 use http::header::{CACHE_CONTROL, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use workjet_router::Inbound;
@@ -62,6 +64,12 @@ pub fn router(core: Arc<Core>, host: Host) -> axum::Router {
         .route("/auth/password", post(session::password))
         .route("/auth/link", get(links::page).post(links::redeem))
         .route("/auth/me", get(session::me))
+        .route("/admin/v1/users", get(admin::users).post(admin::create_user))
+        .route("/admin/v1/users/{id}", patch(admin::change_user))
+        .route("/admin/v1/users/{id}/login-link", post(admin::login_link))
+        .route("/admin/v1/keys", get(admin::keys).post(admin::create_key))
+        .route("/admin/v1/keys/{id}", delete(admin::revoke_key))
+        .route("/admin/v1/keys/{id}/rotate", post(admin::rotate_key))
         .route("/audit/v1/entries", get(audit::entries))
         .route("/audit/v1/checkpoint", get(audit::checkpoint))
         .route("/healthz", get(operations::healthz))

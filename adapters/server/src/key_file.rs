@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use workjet_auth::LocalKeys;
+use workjet_auth::{LocalKeys, SecretString};
 use workjet_gateway::Entropy as _;
+use workjet_gateway::secrets::parse_key;
 
 use crate::error::StartError;
 use crate::host::SystemEntropy;
@@ -31,7 +32,7 @@ pub(crate) fn key_encryption_keys(path: &Path) -> Result<LocalKeys, StartError> 
 /// The key of commitments to bodies and of pseudonyms: 64 hex digits.
 pub(crate) fn commitment_key(path: &Path) -> Result<[u8; 32], StartError> {
     let text = read_or_make(path, || format!("{}\n", hex(&random::<32>())))?;
-    unhex(text.trim()).ok_or_else(|| damaged(path))
+    unhex(&text).ok_or_else(|| damaged(path))
 }
 
 fn read_or_make(path: &Path, make: impl FnOnce() -> String) -> Result<String, StartError> {
@@ -61,14 +62,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
-    }
-    Some(bytes)
+    parse_key(&SecretString::from(text)).ok()
 }
 
 #[cfg(test)]

@@ -29,10 +29,10 @@ pub mod tls;
 
 mod data;
 mod error;
-mod given;
 mod host;
 mod key_file;
 mod listener;
+mod places;
 mod private_file;
 mod server;
 mod upkeep;

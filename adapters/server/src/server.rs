@@ -12,14 +12,15 @@ use workjet_audit::{Kind, Log};
 use workjet_auth::Operator;
 use workjet_gateway::admin::{FIRST_OWNER, FirstStart};
 use workjet_gateway::config::{Config, Tls};
-use workjet_gateway::{Clock as _, Core, CoreOptions, Host, Settings, Timeouts, Upstream, default_tenant};
+use workjet_gateway::secrets::{Given, Vault};
+use workjet_gateway::{Clock as _, Core, CoreOptions, Host, Timeouts, Upstream, default_tenant};
 use workjet_tenant::{MemoryRates, RateStore, Role};
 
 use crate::data::DataFolder;
 use crate::error::StartError;
-use crate::given::Given;
 use crate::host::{Passwords, SystemClock, SystemEntropy, Tasks};
 use crate::listener::{self, Listener};
+use crate::places::Machine;
 use crate::tls::Certificate;
 use crate::upkeep::Upkeep;
 use crate::upstream::HyperUpstream;
@@ -84,11 +85,21 @@ impl ServerBuilder {
         let certificate = certificate(&config, &data)?;
 
         let operator = Operator::dangerously_claim();
-        // Made now even if nothing is sealed yet, so that a backup of the first day has them.
-        data.key_encryption_keys()?;
-        let given = Given::read(&config, &data, &operator).await?;
-        let first_start = data.admin().bootstrap(&operator, SystemClock.now()).await?;
-        let core = Core::new(core_options(&config, &data, &operator, given).await?);
+        let admin = data.admin();
+        let vault = Vault {
+            admin: &admin,
+            secrets: data.store().as_ref(),
+            // Made now even if nothing is sealed yet, so that a backup of the first day has them.
+            keys: &data.key_encryption_keys()?,
+            operator: &operator,
+            now: SystemClock.now(),
+        };
+        let given = Given::read(&config, &Machine)?;
+        given.check(vault).await?;
+        let first_start = admin.bootstrap(&operator, SystemClock.now()).await?;
+        let secrets = given.seal(vault).await?;
+        let options = CoreOptions::from_config(&config, secrets, data.commitment_key()?)
+            .map_err(|error| StartError::new(error.to_string()))?;
         let upkeep = Upkeep {
             log: log.clone(),
             data: data.clone(),
@@ -132,7 +143,7 @@ impl ServerBuilder {
             address,
             listener: socket,
             max_connections: config.max_connections,
-            core: Arc::new(core),
+            core: Arc::new(Core::new(options)),
             host,
             upkeep,
             tasks,
@@ -267,27 +278,6 @@ fn certificate(config: &Config, data: &DataFolder) -> Result<Option<Arc<Certific
         _ => return Ok(None),
     };
     Ok(Some(Arc::new(certificate)))
-}
-
-async fn core_options(
-    config: &Config,
-    data: &DataFolder,
-    operator: &Operator,
-    given: Given,
-) -> Result<CoreOptions, StartError> {
-    let (keys, metrics_token) = given.seal(data, operator).await?;
-    let settings = Settings::from_config(config, |provider| keys.get(provider).cloned())
-        .map_err(|error| StartError::new(error.to_string()))?;
-    let mut options = CoreOptions::new(settings, data.commitment_key()?);
-    options.max_body = config.max_body_bytes;
-    options.timeouts = Timeouts {
-        head: config.timeouts.first_byte,
-        idle: config.timeouts.idle,
-        total: config.timeouts.request,
-        ..Timeouts::default()
-    };
-    options.metrics_token = metrics_token;
-    Ok(options)
 }
 
 /// The first owner, whatever they are called by now.

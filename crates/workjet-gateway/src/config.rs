@@ -24,7 +24,7 @@ pub use self::dlp::{Dlp, Unscannable};
 pub use self::error::ConfigError;
 use self::error::Source;
 pub use self::listen::{Listen, Tls};
-pub use self::provider::{Provider, ProviderKind, SecretSource, Tier};
+pub use self::provider::{ProviderConfig, ProviderKind, SecretSource, Tier};
 
 /// Everything that the file says, checked, with the defaults filled in.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ pub struct Config {
     /// Where the server's certificate comes from.
     pub tls: Tls,
     /// Never empty: without a `[[provider]]` it is the built-in demo provider.
-    pub providers: Vec<Provider>,
+    pub providers: Vec<ProviderConfig>,
     /// Lists of targets, tried in order.
     pub tiers: Vec<Tier>,
     /// A client's model name → a tier, or a target as `provider:model`.
@@ -162,7 +162,7 @@ fn aliases(
     source: &Source<'_>,
     raw: &BTreeMap<toml::Spanned<String>, toml::Spanned<String>>,
     tiers: &[Tier],
-    providers: &[Provider],
+    providers: &[ProviderConfig],
 ) -> Result<BTreeMap<String, String>, ConfigError> {
     let tier_names: BTreeSet<&str> = tiers.iter().map(|tier| tier.name.as_str()).collect();
     let mut aliases = BTreeMap::new();

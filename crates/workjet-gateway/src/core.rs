@@ -15,8 +15,9 @@ use workjet_dlp::{Action, Detector, Engine, Policy};
 use workjet_router::{Breakers, Outbound, Prices, Resolved, RouteError, Routes, Target};
 use workjet_tenant::{Quota, TenantId};
 
-use crate::config::{Config, ProviderKind, Unscannable};
+use crate::config::{self, Config, ProviderConfig, ProviderKind, Unscannable};
 use crate::metrics::Metrics;
+use crate::secrets::Secrets;
 
 /// Somewhere to send requests.
 #[derive(Debug, Clone)]
@@ -96,7 +97,7 @@ impl Settings {
         config: &Config,
         key: impl Fn(&str) -> Option<SecretString>,
     ) -> Result<Self, RouteError> {
-        let provider = |provider: &crate::config::Provider| Provider {
+        let provider = |provider: &ProviderConfig| Provider {
             name: provider.name.clone(),
             kind: provider.kind,
             base_url: provider.base_url.clone(),
@@ -191,6 +192,18 @@ pub struct Timeouts {
     pub drain: Duration,
 }
 
+impl Timeouts {
+    /// What a configuration file says.
+    pub fn from_config(config: &config::Timeouts) -> Self {
+        Self {
+            head: config.first_byte,
+            idle: config.idle,
+            total: config.request,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
@@ -215,6 +228,8 @@ pub struct CoreOptions {
     pub commitment_key: [u8; 32],
     /// Opens `/metrics`; without one, nobody can read them.
     pub metrics_token: Option<SecretString>,
+    /// Opens `/admin/v1/bootstrap`, in a home without a command line; without one, the path does not exist.
+    pub bootstrap_token: Option<SecretString>,
     /// What tokens cost.
     pub prices: Prices,
 }
@@ -228,6 +243,25 @@ impl fmt::Debug for CoreOptions {
 }
 
 impl CoreOptions {
+    /// What a configuration file says, with the secrets that it points to.
+    ///
+    /// # Errors
+    /// If its tiers and aliases do not make routes.
+    pub fn from_config(
+        config: &Config,
+        secrets: Secrets,
+        commitment_key: [u8; 32],
+    ) -> Result<Self, RouteError> {
+        let settings =
+            Settings::from_config(config, |provider| secrets.provider_keys.get(provider).cloned())?;
+        Ok(Self {
+            max_body: config.max_body_bytes,
+            timeouts: Timeouts::from_config(&config.timeouts),
+            metrics_token: secrets.metrics_token,
+            ..Self::new(settings, commitment_key)
+        })
+    }
+
     /// Defaults for everything but the settings and the key.
     pub fn new(default_tenant: Settings, commitment_key: [u8; 32]) -> Self {
         Self {
@@ -236,6 +270,7 @@ impl CoreOptions {
             timeouts: Timeouts::default(),
             commitment_key,
             metrics_token: None,
+            bootstrap_token: None,
             prices: Prices::bundled(),
         }
     }
@@ -250,6 +285,7 @@ pub struct Core {
     pub(crate) max_body: usize,
     pub(crate) timeouts: Timeouts,
     pub(crate) metrics_token: Option<SecretString>,
+    pub(crate) bootstrap_token: Option<SecretString>,
     pub(crate) prices: Prices,
     pub(crate) metrics: Metrics,
 }
@@ -281,6 +317,7 @@ impl Core {
             max_body: options.max_body,
             timeouts: options.timeouts,
             metrics_token: options.metrics_token,
+            bootstrap_token: options.bootstrap_token,
             prices: options.prices,
             metrics: Metrics::default(),
         }

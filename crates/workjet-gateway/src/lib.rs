@@ -108,6 +108,7 @@ mod receive;
 mod record;
 mod refusal;
 pub mod release;
+pub mod secrets;
 mod time;
 
 pub use crate::cleared::Cleared;

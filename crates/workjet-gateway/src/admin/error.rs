@@ -32,6 +32,14 @@ impl AdminError {
         self.kind
     }
 
+    /// The same, and what to do if it was only missing.
+    pub(crate) fn with_advice(mut self, advice: &str) -> Self {
+        if self.kind == AdminErrorKind::NotFound {
+            self.message = format!("{}: {advice}", self.message);
+        }
+        self
+    }
+
     pub(super) fn forbidden(message: &str) -> Self {
         Self {
             kind: AdminErrorKind::Forbidden,
@@ -39,7 +47,7 @@ impl AdminError {
         }
     }
 
-    pub(super) fn invalid(message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self {
             kind: AdminErrorKind::Invalid,
             message: message.into(),
@@ -53,7 +61,7 @@ impl AdminError {
         }
     }
 
-    pub(super) fn not_found(message: String) -> Self {
+    pub(crate) fn not_found(message: String) -> Self {
         Self {
             kind: AdminErrorKind::NotFound,
             message,

@@ -13,7 +13,7 @@ use super::raw;
 /// One provider that the file names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Provider {
+pub struct ProviderConfig {
     /// The name before the colon in `provider:model`.
     pub name: String,
     /// Which API it speaks.
@@ -97,10 +97,10 @@ pub struct Tier {
 pub(super) fn providers(
     source: &Source<'_>,
     raw: &[Spanned<raw::Provider>],
-) -> Result<Vec<Provider>, ConfigError> {
+) -> Result<Vec<ProviderConfig>, ConfigError> {
     if raw.is_empty() {
         let kind = ProviderKind::Demo;
-        return Ok(vec![Provider {
+        return Ok(vec![ProviderConfig {
             name: kind.as_str().into(),
             kind,
             base_url: String::new(),
@@ -108,7 +108,7 @@ pub(super) fn providers(
             built_in: true,
         }]);
     }
-    let mut providers: Vec<Provider> = Vec::with_capacity(raw.len());
+    let mut providers: Vec<ProviderConfig> = Vec::with_capacity(raw.len());
     for spanned in raw {
         let provider = provider(source, spanned)?;
         if providers.iter().any(|other| other.name == provider.name) {
@@ -123,7 +123,7 @@ pub(super) fn providers(
     Ok(providers)
 }
 
-fn provider(source: &Source<'_>, spanned: &Spanned<raw::Provider>) -> Result<Provider, ConfigError> {
+fn provider(source: &Source<'_>, spanned: &Spanned<raw::Provider>) -> Result<ProviderConfig, ConfigError> {
     let raw = spanned.get_ref();
     let name = raw.name.get_ref();
     if !is_name(name) {
@@ -165,7 +165,7 @@ fn provider(source: &Source<'_>, spanned: &Spanned<raw::Provider>) -> Result<Pro
         Some(url) => base_url(url.get_ref()).map_err(|reason| source.at(url.span(), reason))?,
         None => kind.default_base_url().to_owned(),
     };
-    Ok(Provider {
+    Ok(ProviderConfig {
         name: name.clone(),
         kind,
         base_url,
@@ -244,7 +244,7 @@ fn is_near(host: Option<Host<&str>>) -> bool {
 pub(super) fn tiers(
     source: &Source<'_>,
     raw: &[Spanned<raw::Tier>],
-    providers: &[Provider],
+    providers: &[ProviderConfig],
 ) -> Result<Vec<Tier>, ConfigError> {
     let mut tiers: Vec<Tier> = Vec::with_capacity(raw.len());
     for spanned in raw {
@@ -277,7 +277,7 @@ pub(super) fn tiers(
 }
 
 /// Parses `provider:model`, for a provider that there is.
-pub(super) fn target(text: &str, providers: &[Provider]) -> Result<Target, String> {
+pub(super) fn target(text: &str, providers: &[ProviderConfig]) -> Result<Target, String> {
     let target: Target = text
         .parse()
         .map_err(|error| format!("{text:?} is no target: {error}"))?;

@@ -102,6 +102,7 @@ mod ids;
 mod inspect;
 pub mod memory;
 mod metrics;
+mod misconfigured;
 mod outlet;
 pub mod pipeline;
 mod receive;
@@ -120,6 +121,7 @@ pub use crate::host::{
 };
 pub use crate::http::router;
 pub use crate::ids::entry_id;
+pub use crate::misconfigured::misconfigured;
 pub use crate::pipeline::{Admitted, Authenticated, Inspected, Recorded};
 pub use crate::record::ProviderCall;
 pub use crate::refusal::Refusal;

@@ -173,6 +173,11 @@ impl Refusal {
         }
     }
 
+    /// 503 when this home was not set up as it must be. Only for what whoever set it up can do.
+    pub(crate) fn misconfigured(message: impl Into<String>) -> Self {
+        Self::new(503, "misconfigured", message)
+    }
+
     /// 408 for a body that never ends.
     pub(crate) fn request_timeout() -> Self {
         Self::new(408, "request_timeout", "the request body did not arrive in time")

@@ -74,5 +74,5 @@ pub use kind::Kind;
 pub use log::{Log, Started};
 pub use memory::{Fault, MemoryLogStore, Stored, is_path};
 pub use sink::{AuditSink, Checkpoint, InvalidCheckpoint, Logged, Receipt};
-pub use store::{Creation, Durability, LogStore};
+pub use store::{Creation, Durability, LogStore, Objects};
 pub use verify::{LogReader, Progress, ReadError, Report, Tampering, verify};

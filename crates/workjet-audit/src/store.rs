@@ -111,3 +111,29 @@ impl<S: LogStore + ?Sized> LogStore for Arc<S> {
         (**self).reset_journal(scope, bytes).await
     }
 }
+
+/// Where immutable objects lie, for a [`LogStore`] that keeps its journal and head elsewhere: an object store beside a
+/// database.
+///
+/// # Contract
+/// What [`LogStore`] says of `create` and `read`. Paths were checked before. The scope's tenant decides which objects are
+/// meant: an implementation puts it in front of the path.
+#[async_trait]
+pub trait Objects: Send + Sync {
+    /// Stores an immutable object at `path`. An object store that reports a conflict may have written nothing: compare.
+    async fn create(&self, scope: &Scope, path: &str, bytes: &[u8]) -> Result<Creation, StoreError>;
+
+    /// The object at `path`.
+    async fn read(&self, scope: &Scope, path: &str) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+#[async_trait]
+impl<O: Objects + ?Sized> Objects for Arc<O> {
+    async fn create(&self, scope: &Scope, path: &str, bytes: &[u8]) -> Result<Creation, StoreError> {
+        (**self).create(scope, path, bytes).await
+    }
+
+    async fn read(&self, scope: &Scope, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        (**self).read(scope, path).await
+    }
+}

@@ -40,6 +40,7 @@
 //! - [`session`](SessionToken): idle and absolute timeouts, the [`cookie`] that carries the token, and [`same_origin`]
 //!   against cross-site requests.
 //! - [`login_link`](LoginLink): a way in that works once, within minutes.
+//! - [`CachedSessions`]: sessions out of a cache near the caller, which is never believed for longer than a minute.
 //! - [`password`](Password): argon2id with the parameters OWASP names. The feature `password` (on by default) brings it;
 //!   without it nothing here hashes passwords.
 //! - [`seal`](seal()): provider secrets under envelope encryption, bound to their tenant and place.
@@ -53,6 +54,7 @@
 //! `expose`. Hashes compare in constant time. No error here repeats its input.
 
 mod api_key;
+mod cached_sessions;
 pub mod cookie;
 mod error;
 mod login_link;
@@ -67,6 +69,7 @@ mod text;
 mod user;
 
 pub use api_key::{API_KEY_PATTERN, ApiKey, KeyHash, NewKey, StoredKey};
+pub use cached_sessions::{CachedSessions, SessionCache};
 pub use error::{
     CrossOrigin, InvalidApiKey, InvalidHash, InvalidLoginLink, InvalidLoginName, InvalidPassword,
     InvalidSessionToken, Refused, RefusedKind, SealError, SealErrorKind,

@@ -20,7 +20,7 @@ use crate::api_key::NewKey;
 use crate::login_link::NewLoginLink;
 use crate::password::PasswordHash;
 use crate::seal::SealedSecret;
-use crate::session::NewSession;
+use crate::session::{NewSession, SessionHash};
 use crate::user::User;
 
 /// Every store in memory, for tests and as a model for your own.
@@ -93,12 +93,12 @@ impl Rows {
         }
     }
 
-    fn end_sessions(&mut self, scope: &Scope, user: &UserId, at: Timestamp) -> u64 {
-        let mut ended = 0;
+    fn end_sessions(&mut self, scope: &Scope, user: &UserId, at: Timestamp) -> Vec<SessionHash> {
+        let mut ended = Vec::new();
         for ((tenant, _), row) in &mut self.sessions {
             if tenant == scope.tenant() && row.session.user == *user && row.revoked.is_none() {
                 row.revoked = Some(at);
-                ended += 1;
+                ended.push(row.session.hash);
             }
         }
         ended

@@ -127,26 +127,11 @@ impl StoredSession {
     /// [`Refused`], with the first that applies of: wrong hash, revoked, expired (`now >= expires`), idle
     /// (`now - last_seen >= idle_timeout`), owner disabled, tenant disabled. They all read the same to the outside.
     pub fn verify(&self, presented: &SessionToken, now: Timestamp) -> Result<Principal, Refused> {
-        let refuse = |kind| Err(Refused::new(kind));
         if self.hash != presented.hash() {
-            return refuse(RefusedKind::WrongHash);
+            return Err(Refused::new(RefusedKind::WrongHash));
         }
-        if self.revoked.is_some() {
-            return refuse(RefusedKind::Revoked);
-        }
-        if now >= self.expires {
-            return refuse(RefusedKind::Expired);
-        }
-        // A `last_seen` ahead of `now` (clocks differ between hosts) is no rest at all.
-        let rest = Duration::try_from(now.duration_since(self.last_seen)).unwrap_or_default();
-        if rest >= self.idle_timeout {
-            return refuse(RefusedKind::Idle);
-        }
-        if self.owner_disabled {
-            return refuse(RefusedKind::OwnerDisabled);
-        }
-        if self.tenant_disabled {
-            return refuse(RefusedKind::TenantDisabled);
+        if let Some(kind) = self.end(now) {
+            return Err(Refused::new(kind));
         }
         let actor = Actor::Session {
             user: self.user.clone(),
@@ -158,5 +143,25 @@ impl StoredSession {
             self.user.clone(),
             self.role,
         ))
+    }
+
+    /// Whether its token opens it at `now`.
+    pub(crate) fn is_alive(&self, now: Timestamp) -> bool {
+        self.end(now).is_none()
+    }
+
+    /// What has ended it by `now`.
+    fn end(&self, now: Timestamp) -> Option<RefusedKind> {
+        // A `last_seen` ahead of `now` (clocks differ between hosts) is no rest at all.
+        let rest = Duration::try_from(now.duration_since(self.last_seen)).unwrap_or_default();
+        let ends = [
+            (self.revoked.is_some(), RefusedKind::Revoked),
+            (now >= self.expires, RefusedKind::Expired),
+            (rest >= self.idle_timeout, RefusedKind::Idle),
+            (self.owner_disabled, RefusedKind::OwnerDisabled),
+            (self.tenant_disabled, RefusedKind::TenantDisabled),
+        ];
+        ends.into_iter()
+            .find_map(|(applies, kind)| applies.then_some(kind))
     }
 }

@@ -4,6 +4,8 @@
 //! [`Scope`] exists and take none: a key, a session and a login link by their hash, a user by their login name. All else
 //! answers for the scope's tenant alone, and another tenant's things answer exactly like absent ones.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use workjet_tenant::{KeyId, OutboxRecord, Role, Scope, SessionId, StoreError, UserId};
@@ -89,14 +91,62 @@ pub trait SessionStore: Send + Sync {
     /// Notes that the session was used; an earlier time never replaces a later one, and an unknown session is ignored.
     async fn touch(&self, scope: &Scope, session: &SessionId, at: Timestamp) -> Result<(), StoreError>;
 
-    /// Ends a session; false if there is none or it was ended before.
-    async fn revoke(&self, scope: &Scope, session: &SessionId, at: Timestamp) -> Result<bool, StoreError>;
+    /// Ends a session and names what was ended, so that copies of it can be ended too; `None` if there is none or it was
+    /// ended before.
+    async fn revoke(
+        &self,
+        scope: &Scope,
+        session: &SessionId,
+        at: Timestamp,
+    ) -> Result<Option<SessionHash>, StoreError>;
 
     /// A user's sessions, by id.
     async fn list(&self, scope: &Scope, user: &UserId) -> Result<Vec<StoredSession>, StoreError>;
 
-    /// Ends all of a user's sessions and says how many that were.
-    async fn revoke_user(&self, scope: &Scope, user: &UserId, at: Timestamp) -> Result<u64, StoreError>;
+    /// Ends all of a user's sessions and names those that it ended.
+    async fn revoke_user(
+        &self,
+        scope: &Scope,
+        user: &UserId,
+        at: Timestamp,
+    ) -> Result<Vec<SessionHash>, StoreError>;
+}
+
+#[async_trait]
+impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
+    async fn find_by_hash(&self, hash: &SessionHash) -> Result<Option<StoredSession>, StoreError> {
+        (**self).find_by_hash(hash).await
+    }
+
+    async fn create(&self, scope: &Scope, session: &NewSession) -> Result<(), StoreError> {
+        (**self).create(scope, session).await
+    }
+
+    async fn touch(&self, scope: &Scope, session: &SessionId, at: Timestamp) -> Result<(), StoreError> {
+        (**self).touch(scope, session, at).await
+    }
+
+    async fn revoke(
+        &self,
+        scope: &Scope,
+        session: &SessionId,
+        at: Timestamp,
+    ) -> Result<Option<SessionHash>, StoreError> {
+        (**self).revoke(scope, session, at).await
+    }
+
+    async fn list(&self, scope: &Scope, user: &UserId) -> Result<Vec<StoredSession>, StoreError> {
+        (**self).list(scope, user).await
+    }
+
+    async fn revoke_user(
+        &self,
+        scope: &Scope,
+        user: &UserId,
+        at: Timestamp,
+    ) -> Result<Vec<SessionHash>, StoreError> {
+        (**self).revoke_user(scope, user, at).await
+    }
 }
 
 /// Holds users.

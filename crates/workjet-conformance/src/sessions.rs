@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use workjet_auth::{NewSession, PasswordHash, SessionStore, SessionToken, StoredSession};
+use workjet_auth::{NewSession, PasswordHash, SessionHash, SessionStore, SessionToken, StoredSession};
 use workjet_tenant::{ErrorKind, Role, SessionId};
 
 use crate::stage::{Home, Stage, at, record};
@@ -172,12 +172,14 @@ async fn last_use_only_grows(store: &dyn SessionStore, here: &Home) {
 async fn revoking_counts_once(store: &dyn SessionStore, here: &Home) {
     let id = add(store, here, 6).await;
     let revoke = |seconds| store.revoke(&here.scope, &id, at(seconds));
-    assert!(
+    assert_eq!(
         revoke(40).await.expect("the store must answer"),
-        "a live session can be ended"
+        Some(token(6).hash()),
+        "a live session can be ended, and its hash tells which copies must end"
     );
-    assert!(
-        !revoke(50).await.expect("the store must answer"),
+    assert_eq!(
+        revoke(50).await.expect("the store must answer"),
+        None,
         "an ended session cannot be ended again"
     );
     if let Some(session) = find(store, 6).await {
@@ -188,12 +190,11 @@ async fn revoking_counts_once(store: &dyn SessionStore, here: &Home) {
         );
     }
     let absent = "absent".parse().expect("an id");
-    assert!(
-        !store
-            .revoke(&here.scope, &absent, at(50))
-            .await
-            .expect("the store must answer")
-    );
+    let ended = store
+        .revoke(&here.scope, &absent, at(50))
+        .await
+        .expect("the store must answer");
+    assert_eq!(ended, None, "a session that does not exist was ended");
 }
 
 async fn foreign_sessions_are_like_absent_ones(store: &dyn SessionStore, here: &Home, there: &Home) {
@@ -207,7 +208,7 @@ async fn foreign_sessions_are_like_absent_ones(store: &dyn SessionStore, here: &
         .revoke(&there.scope, &id, at(80))
         .await
         .expect("the store must answer");
-    assert!(!revoked, "another tenant ended this tenant's session");
+    assert_eq!(revoked, None, "another tenant ended this tenant's session");
     let listed = store
         .list(&there.scope, &here.user)
         .await
@@ -217,7 +218,7 @@ async fn foreign_sessions_are_like_absent_ones(store: &dyn SessionStore, here: &
         .revoke_user(&there.scope, &here.user, at(80))
         .await
         .expect("the store must answer");
-    assert_eq!(ended, 0, "another tenant ended this tenant's sessions");
+    assert_eq!(ended, [], "another tenant ended this tenant's sessions");
     assert_eq!(
         find(store, 7).await,
         before,
@@ -233,13 +234,16 @@ async fn all_of_a_users_sessions_can_be_ended(store: &dyn SessionStore, here: &H
     add(store, here, 8).await;
     add(store, here, 9).await;
     add(store, there, 10).await;
-    let ended = store
+    let mut ended = store
         .revoke_user(&here.scope, &here.user, at(91))
         .await
         .expect("the store must answer");
+    let mut expected = [token(8).hash(), token(9).hash()];
+    ended.sort_by_key(SessionHash::to_hex);
+    expected.sort_by_key(SessionHash::to_hex);
     assert_eq!(
-        ended, 2,
-        "the number of sessions that were ended, without those ended before"
+        ended, expected,
+        "the sessions that were ended, without those ended before"
     );
     assert!(
         !lives(store, 8).await && !lives(store, 9).await,

@@ -27,7 +27,7 @@ fn read(row: &Row) -> Result<StoredSession, StoreError> {
         tenant: row.parsed("tenant")?,
         user: row.parsed("user_id")?,
         role: row.parsed("role")?,
-        hash: SessionHash::from_hex(row.text("hash")?).map_err(|_| corrupt("hash"))?,
+        hash: hash(row)?,
         created: row.time("created")?,
         last_seen: row.time("last_seen")?,
         expires: row.time("expires")?,
@@ -38,9 +38,13 @@ fn read(row: &Row) -> Result<StoredSession, StoreError> {
     })
 }
 
+fn hash(row: &Row) -> Result<SessionHash, StoreError> {
+    SessionHash::from_hex(row.text("hash")?).map_err(|_| corrupt("hash"))
+}
+
 /// Ends all of a user's sessions; for batches that change what the user may do.
 pub(crate) fn end_all(scope: &Scope, user: &UserId, at: Timestamp) -> Statement {
-    let sql = "UPDATE sessions SET revoked = ?3 WHERE tenant = ?1 AND user_id = ?2 AND revoked IS NULL RETURNING id";
+    let sql = "UPDATE sessions SET revoked = ?3 WHERE tenant = ?1 AND user_id = ?2 AND revoked IS NULL RETURNING hash";
     Statement::new(
         sql,
         [scope.tenant().as_str().into(), user.as_str().into(), at.into()],
@@ -92,11 +96,16 @@ impl<D: Database> SessionStore for SqlStore<D> {
         Ok(())
     }
 
-    async fn revoke(&self, scope: &Scope, session: &SessionId, at: Timestamp) -> Result<bool, StoreError> {
-        let sql =
-            "UPDATE sessions SET revoked = ?3 WHERE tenant = ?1 AND id = ?2 AND revoked IS NULL RETURNING id";
+    async fn revoke(
+        &self,
+        scope: &Scope,
+        session: &SessionId,
+        at: Timestamp,
+    ) -> Result<Option<SessionHash>, StoreError> {
+        let sql = "UPDATE sessions SET revoked = ?3 WHERE tenant = ?1 AND id = ?2 AND revoked IS NULL RETURNING hash";
         let params = [scope.tenant().as_str().into(), session.as_str().into(), at.into()];
-        self.run_changes(vec![Statement::new(sql, params)]).await
+        let answers = self.run(vec![Statement::new(sql, params)]).await?;
+        answers.iter().flatten().next().map(hash).transpose()
     }
 
     async fn list(&self, scope: &Scope, user: &UserId) -> Result<Vec<StoredSession>, StoreError> {
@@ -108,8 +117,13 @@ impl<D: Database> SessionStore for SqlStore<D> {
             .collect()
     }
 
-    async fn revoke_user(&self, scope: &Scope, user: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+    async fn revoke_user(
+        &self,
+        scope: &Scope,
+        user: &UserId,
+        at: Timestamp,
+    ) -> Result<Vec<SessionHash>, StoreError> {
         let answers = self.run(vec![end_all(scope, user, at)]).await?;
-        Ok(answers.first().map_or(0, |ended| ended.len() as u64))
+        answers.iter().flatten().map(hash).collect()
     }
 }

@@ -48,14 +48,19 @@ impl SessionStore for MemoryAuth {
         Ok(())
     }
 
-    async fn revoke(&self, scope: &Scope, session: &SessionId, at: Timestamp) -> Result<bool, StoreError> {
+    async fn revoke(
+        &self,
+        scope: &Scope,
+        session: &SessionId,
+        at: Timestamp,
+    ) -> Result<Option<SessionHash>, StoreError> {
         let mut rows = self.lock();
         let row = rows.sessions.get_mut(&(scope.tenant().clone(), session.clone()));
         let Some(row) = row.filter(|row| row.revoked.is_none()) else {
-            return Ok(false);
+            return Ok(None);
         };
         row.revoked = Some(at);
-        Ok(true)
+        Ok(Some(row.session.hash))
     }
 
     async fn list(&self, scope: &Scope, user: &UserId) -> Result<Vec<StoredSession>, StoreError> {
@@ -69,7 +74,12 @@ impl SessionStore for MemoryAuth {
             .collect())
     }
 
-    async fn revoke_user(&self, scope: &Scope, user: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+    async fn revoke_user(
+        &self,
+        scope: &Scope,
+        user: &UserId,
+        at: Timestamp,
+    ) -> Result<Vec<SessionHash>, StoreError> {
         Ok(self.lock().end_sessions(scope, user, at))
     }
 }

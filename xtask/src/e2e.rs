@@ -72,7 +72,7 @@ fn environment(tools: &Tools, python: &str, requirements: &Path) -> Result<PathB
 }
 
 /// FNV-1a: a name for a folder, no more.
-fn hash(text: &str) -> u64 {
+pub(crate) fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })

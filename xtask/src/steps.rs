@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::command::{Tools, run as execute};
-use crate::{Options, deny, e2e, examples, wasm};
+use crate::{Options, deny, e2e, examples, wasm, worker};
 
 /// How a step ended well.
 #[derive(Debug)]
@@ -78,6 +78,11 @@ const STEPS: &[Step] = &[
         "wasm",
         "every crate builds for WebAssembly, and the gateway runs there without an import",
         |tools, _| wasm::run(tools),
+    ),
+    step(
+        "worker",
+        "the Worker: its size, its stores, and the same tests as the binary, in workerd",
+        |tools, _| worker::step(tools),
     ),
     Step {
         may_skip_in_ci: true,

@@ -8,7 +8,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use workjet_auth::{ApiKey, LoginName, StoredKey, User};
@@ -326,7 +326,7 @@ pub(super) fn describe_user(user: &User) -> Value {
 }
 
 /// A link, which is opened at `place`, and whom it lets in.
-fn describe_link(place: &str, issued: &IssuedLink) -> Value {
+pub(super) fn describe_link(place: &str, issued: &IssuedLink) -> Value {
     json!({
         "user": describe_user(&issued.user),
         "login_link": format!("{place}#{}", issued.link.expose()),

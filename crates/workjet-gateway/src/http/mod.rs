@@ -7,6 +7,7 @@
 //! | `POST /v1/messages`, `POST /v1/messages/count_tokens`, `GET /v1/models` with `anthropic-version` | Anthropic's API |
 //! | `POST /auth/login`, `/auth/logout`, `/auth/password`, `GET /auth/me` | sessions |
 //! | `GET`, `POST /auth/link` | logging in by a link that works once |
+//! | `POST /admin/v1/bootstrap` | the first start of a home without a command line |
 //! | `/admin/v1/users`, `/admin/v1/keys` | the users and API keys of the caller's own tenant |
 //! | `GET /audit/v1/entries`, `/audit/v1/checkpoint` | the log of the caller's own tenant |
 //! | `GET /healthz`, `/readyz`, `/metrics` | operations |
@@ -18,6 +19,7 @@ mod admin;
 mod answer;
 mod attempts;
 mod audit;
+mod bootstrap;
 mod event;
 mod form;
 mod links;
@@ -64,6 +66,7 @@ pub fn router(core: Arc<Core>, host: Host) -> axum::Router {
         .route("/auth/password", post(session::password))
         .route("/auth/link", get(links::page).post(links::redeem))
         .route("/auth/me", get(session::me))
+        .route("/admin/v1/bootstrap", post(bootstrap::bootstrap))
         .route("/admin/v1/users", get(admin::users).post(admin::create_user))
         .route("/admin/v1/users/{id}", patch(admin::change_user))
         .route("/admin/v1/users/{id}/login-link", post(admin::login_link))

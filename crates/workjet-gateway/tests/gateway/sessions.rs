@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::support::{Answer, Gateway, chat};
+use crate::support::{Answer, Gateway, chat, cookie};
 use axum::body::Body;
 use http::Request;
 use http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
@@ -50,17 +50,6 @@ async fn login(gateway: &Gateway, email: &str, password: &str) -> Answer {
         &json!({ "email": email, "password": password }),
     )
     .await
-}
-
-/// The cookie that an answer sets, as a browser sends it back.
-fn cookie(answer: &Answer) -> String {
-    answer.headers[SET_COOKIE]
-        .to_str()
-        .expect("ASCII")
-        .split(';')
-        .next()
-        .expect("a pair")
-        .to_owned()
 }
 
 async fn me(gateway: &Gateway, cookie: &str) -> Answer {

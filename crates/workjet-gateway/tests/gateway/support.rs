@@ -1,21 +1,24 @@
 //! A gateway in memory, with tokio's paused clock: waiting costs no time, and everything is in the same order in every
 //! run.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::body::Body;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap};
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use workjet_audit::{Entry, Kind};
-use workjet_auth::{Operator, User};
+use workjet_auth::{ApiKey, Operator, User};
 use workjet_gateway::memory::MemoryHost;
-use workjet_gateway::{Clock, Config, Core, CoreOptions, Settings, Spawner, Task};
+use workjet_gateway::{
+    Clock, Config, Core, CoreOptions, Host, NoPasswords, RemoteAddress, Settings, Spawner, Task,
+};
 use workjet_tenant::{Role, TenantId};
 
 /// Tokio's clock, which tests pause.
@@ -50,6 +53,32 @@ pub(crate) struct Gateway {
     pub(crate) tenant: TenantId,
     pub(crate) user: User,
     pub(crate) key: String,
+}
+
+/// Somebody with a key.
+pub(crate) struct Caller {
+    pub(crate) user: User,
+    key: ApiKey,
+}
+
+impl Caller {
+    pub(crate) fn key(&self) -> &str {
+        self.key.expose()
+    }
+
+    pub(crate) fn key_id(&self) -> &str {
+        self.key.id().as_str()
+    }
+}
+
+/// The cookie that an answer sets, as a browser sends it back.
+pub(crate) fn cookie(answer: &Answer) -> String {
+    answer
+        .header("set-cookie")
+        .split(';')
+        .next()
+        .expect("a pair")
+        .to_owned()
 }
 
 /// What came back, read to its end.
@@ -110,6 +139,19 @@ impl Gateway {
     }
 
     pub(crate) async fn with_core(core: Core) -> Self {
+        Self::with_host(core, |host| host).await
+    }
+
+    /// A home where nobody has a password.
+    pub(crate) async fn without_passwords(options: CoreOptions) -> Self {
+        let without = |host| Host {
+            passwords: Arc::new(NoPasswords),
+            ..host
+        };
+        Self::with_host(Core::new(options), without).await
+    }
+
+    async fn with_host(core: Core, change: impl FnOnce(Host) -> Host) -> Self {
         let clock = Arc::new(TestClock(tokio::time::Instant::now()));
         let memory = MemoryHost::new(Operator::dangerously_claim(), clock, Arc::new(Tokio));
         let tenant = memory.tenant("default").await.expect("a tenant");
@@ -118,7 +160,7 @@ impl Gateway {
             .await
             .expect("a user");
         let key = memory.key(&user).await.expect("a key").expose().to_owned();
-        let router = workjet_gateway::router(Arc::new(core), memory.host());
+        let router = workjet_gateway::router(Arc::new(core), change(memory.host()));
         Self {
             router,
             memory,
@@ -177,6 +219,55 @@ impl Gateway {
             .header(CONTENT_TYPE, "application/json")
             .body(body.into())
             .expect("a request")
+    }
+
+    /// Somebody else, in whichever tenant, and their key.
+    pub(crate) async fn caller(&self, tenant: &str, email: &str, role: Role) -> Caller {
+        let tenant = self.memory.tenant(tenant).await.expect("a tenant");
+        let user = self.memory.user(&tenant, email, role, None).await;
+        let user = user.expect("a user");
+        let key = self.memory.key(&user).await.expect("a key");
+        Caller { user, key }
+    }
+
+    /// A request to `https://gate.test` with these headers, from 192.0.2.7.
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "gate.test");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = match body {
+            Some(body) => request
+                .header(CONTENT_TYPE, "application/json")
+                .body(Body::from(body.to_string())),
+            None => request.body(Body::empty()),
+        };
+        let mut request = request.expect("a request");
+        let address = RemoteAddress(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)));
+        request.extensions_mut().insert(address);
+        self.ask(request).await
+    }
+
+    /// Asserts that no tenant's log says any of these.
+    pub(crate) async fn assert_unlogged(&self, secrets: &[&str]) {
+        let host = self.memory.host();
+        for tenant in host.operators.tenants().await.expect("an answer") {
+            for entry in self.memory.entries(&tenant.id).await.expect("a log") {
+                let json = entry.to_canonical_json();
+                for secret in secrets {
+                    assert!(!json.contains(secret), "the log holds a secret: {json}");
+                }
+            }
+        }
     }
 
     /// Lets detached work go on until it waits.

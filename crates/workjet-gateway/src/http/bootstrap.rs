@@ -1,0 +1,114 @@
+//! `POST /admin/v1/bootstrap`: the first start of a home without a command line.
+//!
+//! Whoever holds the bootstrap token is its operator. The first request makes the tenant `default`, its owner and their
+//! API key, which is shown once, and every request issues a login link for an owner: so the token also lets somebody back
+//! in who lost everything else. Take it out of the configuration, and the path does not exist.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::json;
+use workjet_audit::Kind;
+use workjet_auth::{LoginName, User};
+use workjet_tenant::{Role, Scope};
+
+use super::admin::{admin, describe_link, login, settle_in_log};
+use super::answer::answer;
+use super::attempts::Attempt;
+use super::event::event;
+use super::form::optional_form;
+use super::operations::bears;
+use super::{App, links};
+use crate::Refusal;
+use crate::admin::{Admin, FIRST_OWNER};
+use crate::core::default_tenant;
+use crate::record::append;
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BootstrapForm {
+    email: Option<String>,
+}
+
+/// With the bootstrap token as bearer, and `{"email": …}` or nothing. 201 the first time, with the key; 200 later.
+pub(super) async fn bootstrap(State(app): State<App>, request: Request) -> Response {
+    let Some(token) = &app.core.bootstrap_token else {
+        let (request, _) = request.into_parts();
+        return Refusal::not_found().for_request(&request);
+    };
+    answer(try_bootstrap(&app, token, request).await)
+}
+
+async fn try_bootstrap(app: &App, token: &SecretString, request: Request) -> Result<Response, Refusal> {
+    let host = &app.host;
+    let (request, body) = request.into_parts();
+    let operator = &host.operator;
+    let scope = operator.scope(&default_tenant());
+    check(app, token, &request).await?;
+
+    let form: BootstrapForm = optional_form(app, &request.headers, body).await?;
+    let email = form.email.as_deref().map(login).transpose()?;
+    let place = links::place(&request)?;
+
+    let (admin, now) = (admin(host), host.clock.now());
+    let owner = email.clone().unwrap_or_else(|| {
+        FIRST_OWNER
+            .parse()
+            .expect("the first owner's name is a login name")
+    });
+    let first = admin.bootstrap_for(operator, owner, now).await?;
+    let user = match &first {
+        Some(first) => first.user.clone(),
+        None => owner_called(&admin, &scope, email.as_ref()).await?,
+    };
+    let issued = admin.issue_link(&*host.links, &scope, &user.id, now).await?;
+    settle_in_log(host, &scope).await;
+
+    let mut body = describe_link(&place, &issued);
+    body["tenant"] = json!(user.tenant);
+    body["created"] = json!(first.is_some());
+    let status = match &first {
+        Some(first) => {
+            body["key"] = json!(first.key.expose());
+            StatusCode::CREATED
+        }
+        None => StatusCode::OK,
+    };
+    Ok((status, Json(body)).into_response())
+}
+
+/// Counts the attempt, and refuses and logs a wrong token.
+async fn check(app: &App, token: &SecretString, request: &Parts) -> Result<(), Refusal> {
+    let host = &app.host;
+    let attempt = Attempt::with_token(app, request);
+    attempt.count(app).await?;
+    if bears(app, request, "bootstrap token", token) {
+        return Ok(());
+    }
+    let scope = host.operator.system_scope(&default_tenant());
+    let entry = event(host, &scope, Kind::AuthLoginFailed, request)
+        .status(401)
+        .code("unauthenticated")
+        .detail("by", "bootstrap token");
+    append(host, &scope, attempt.describe(entry)).await?;
+    app.core
+        .metrics
+        .request("login", "unauthenticated", Duration::ZERO);
+    Err(Refusal::wrong_bootstrap_token())
+}
+
+/// The owner with this login name, or else the first there was of those that are not disabled.
+async fn owner_called(admin: &Admin, scope: &Scope, login: Option<&LoginName>) -> Result<User, Refusal> {
+    let users = admin.users(scope).await?.into_iter();
+    users
+        .filter(|user| user.role == Role::Owner)
+        .filter(|user| login.is_none_or(|login| user.login == *login))
+        .min_by_key(|user| (user.disabled, user.created))
+        .ok_or_else(|| Refusal::no_such("owner"))
+}

@@ -5,7 +5,6 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use workjet_audit::{Kind, Log};
@@ -13,7 +12,8 @@ use workjet_auth::Operator;
 use workjet_gateway::admin::{FIRST_OWNER, FirstStart};
 use workjet_gateway::config::{Config, Tls};
 use workjet_gateway::secrets::{Given, Vault};
-use workjet_gateway::{Clock as _, Core, CoreOptions, Host, Timeouts, Upstream, default_tenant};
+use workjet_gateway::upkeep::{Answering, Upkeep as LogUpkeep};
+use workjet_gateway::{Clock as _, Core, CoreOptions, Host, Upstream, default_tenant};
 use workjet_tenant::{MemoryRates, RateStore, Role};
 
 use crate::data::DataFolder;
@@ -101,18 +101,20 @@ impl ServerBuilder {
         let options = CoreOptions::from_config(&config, secrets, data.commitment_key()?)
             .map_err(|error| StartError::new(error.to_string()))?;
         let upkeep = Upkeep {
-            log: log.clone(),
+            log: LogUpkeep::new(log.clone(), operator.clone(), &options.timeouts),
             data: data.clone(),
-            operator: operator.clone(),
             certificate,
-            // No request lives longer, whatever its provider and its client do.
-            deadline: config.timeouts.request + Timeouts::default().drain + Duration::from_secs(60),
         };
         upkeep.start().await?;
 
         let tasks = Arc::new(Tasks::new());
         let upstream = upstream.unwrap_or_else(|| Arc::new(HyperUpstream::new(config.timeouts.connect)));
         let store = data.store().clone();
+        let health = Answering {
+            tenants: store.clone(),
+            audit: log.clone(),
+            operator: operator.clone(),
+        };
         let host = Host {
             keys: store.clone(),
             sessions: store.clone(),
@@ -128,7 +130,7 @@ impl ServerBuilder {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             passwords: Arc::new(Passwords::default()),
-            health: Arc::new(upkeep.clone()),
+            health: Arc::new(health),
             operator: operator.clone(),
         };
         if config.is_demo() {

@@ -1,15 +1,12 @@
-//! What a gateway does without being asked: logs what other processes changed, closes what was left open, follows the
-//! certificate, and says whether it is ready.
+//! When the upkeep of the log is done, and what a server has to keep besides: its certificate.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::time::{Interval, MissedTickBehavior, interval};
-use workjet_audit::{AuditSink as _, Entry, Kind, Log};
-use workjet_auth::Operator;
-use workjet_gateway::{Clock as _, Health, default_tenant, entry_id};
-use workjet_tenant::{Actor, OperatorStore as _, Scope};
+use workjet_audit::Kind;
+use workjet_gateway::Clock as _;
+use workjet_tenant::Scope;
 
 use crate::data::DataFolder;
 use crate::error::StartError;
@@ -23,34 +20,22 @@ const DRAIN_EVERY: Duration = Duration::from_secs(1);
 /// How often certificate files are looked at.
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(5);
 
-/// How often intents without an outcome are looked for. A request whose task failed leaves one.
+/// How often intents without an outcome are looked for.
 const CLOSE_EVERY: Duration = Duration::from_secs(60);
 
-/// The log, and what has to be done to it and beside it.
+/// The log and the certificate, and the folder that says which tenants there are.
 #[derive(Clone)]
 pub(crate) struct Upkeep {
-    pub(crate) log: Arc<Log<LogFiles>>,
+    pub(crate) log: workjet_gateway::upkeep::Upkeep<LogFiles>,
     pub(crate) data: DataFolder,
-    pub(crate) operator: Operator,
     pub(crate) certificate: Option<Arc<Certificate>>,
-    /// Longer than any request lives.
-    pub(crate) deadline: Duration,
 }
 
 impl Upkeep {
     /// Opens every tenant's log and closes what an earlier process left open.
     pub(crate) async fn start(&self) -> Result<(), StartError> {
-        for scope in self.scopes().await? {
-            let started = self.log.start(&scope, SystemClock.now()).await?;
-            if started.closed > 0 {
-                tracing::warn!(
-                    tenant = %scope.tenant(),
-                    requests = started.closed,
-                    "requests were cut off when the gateway last stopped; they are logged with the outcome `unknown`"
-                );
-            }
-        }
-        Ok(())
+        let scopes = self.log.scopes(self.data.store().as_ref()).await?;
+        Ok(self.log.start(&scopes, SystemClock.now()).await?)
     }
 
     /// Goes on until it is aborted.
@@ -60,8 +45,8 @@ impl Upkeep {
         let mut last_complaint = None;
         loop {
             tokio::select! {
-                _ = drain.tick() => self.drain().await,
-                _ = close.tick() => self.close_overdue().await,
+                _ = drain.tick() => self.log.drain(&self.scopes().await).await,
+                _ = close.tick() => self.log.close_overdue(&self.scopes().await, SystemClock.now()).await,
                 _ = certificate.tick() => self.follow_certificate(&mut last_complaint),
             }
         }
@@ -69,51 +54,23 @@ impl Upkeep {
 
     /// Logs what is still to be logged, and closes the log.
     pub(crate) async fn finish(&self) -> Result<(), StartError> {
-        self.drain().await;
+        self.log.drain(&self.scopes().await).await;
         self.record(Kind::SystemStopped).await?;
-        Ok(self.log.close().await?)
+        Ok(self.log.log().close().await?)
     }
 
-    /// Logs something that Workjet itself did, in the log of the tenant `default`.
+    /// Logs something that Workjet itself did.
     pub(crate) async fn record(&self, kind: Kind) -> Result<(), StartError> {
-        let (tenant, now) = (default_tenant(), SystemClock.now());
-        let id = entry_id(&SystemEntropy, now);
-        let mut entry = Entry::new(id, now, tenant.clone(), Actor::System, kind);
-        entry
-            .detail
-            .insert("version".into(), env!("CARGO_PKG_VERSION").into());
-        self.log
-            .append(&self.operator.system_scope(&tenant), entry)
-            .await?;
-        Ok(())
+        let (version, now) = (env!("CARGO_PKG_VERSION"), SystemClock.now());
+        Ok(self.log.record(kind, version, &SystemEntropy, now).await?)
     }
 
-    async fn drain(&self) {
-        for scope in self.scopes_or_complain().await {
-            if let Err(error) = self.log.drain_outbox(&scope).await {
-                tracing::error!(tenant = %scope.tenant(), %error, "administrative changes cannot be logged");
-            }
-        }
-    }
-
-    async fn close_overdue(&self) {
-        for scope in self.scopes_or_complain().await {
-            match self
-                .log
-                .close_overdue(&scope, SystemClock.now(), self.deadline)
-                .await
-            {
-                Ok(0) => {}
-                Ok(requests) => tracing::warn!(
-                    tenant = %scope.tenant(),
-                    requests,
-                    "requests ended without an outcome; it is logged as `unknown`"
-                ),
-                Err(error) => {
-                    tracing::error!(tenant = %scope.tenant(), %error, "open requests cannot be closed in the log");
-                }
-            }
-        }
+    async fn scopes(&self) -> Vec<Scope> {
+        let scopes = self.log.scopes(self.data.store().as_ref()).await;
+        scopes.unwrap_or_else(|error| {
+            tracing::error!(%error, "the tenants cannot be listed");
+            Vec::new()
+        })
     }
 
     fn follow_certificate(&self, last_complaint: &mut Option<String>) {
@@ -139,30 +96,6 @@ impl Upkeep {
                 }
             }
         }
-    }
-
-    async fn scopes(&self) -> Result<Vec<Scope>, StartError> {
-        let tenants = self.data.store().tenants().await?;
-        Ok(tenants
-            .iter()
-            .map(|tenant| self.operator.system_scope(&tenant.id))
-            .collect())
-    }
-
-    async fn scopes_or_complain(&self) -> Vec<Scope> {
-        self.scopes().await.unwrap_or_else(|error| {
-            tracing::error!(%error, "the tenants cannot be listed");
-            Vec::new()
-        })
-    }
-}
-
-/// Ready while the database answers and the log takes entries.
-#[async_trait]
-impl Health for Upkeep {
-    async fn ready(&self) -> bool {
-        let scope = self.operator.system_scope(&default_tenant());
-        self.data.store().ping().await.is_ok() && self.log.checkpoint(&scope).await.is_ok()
     }
 }
 

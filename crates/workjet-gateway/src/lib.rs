@@ -111,6 +111,7 @@ mod refusal;
 pub mod release;
 pub mod secrets;
 mod time;
+pub mod upkeep;
 
 pub use crate::cleared::Cleared;
 pub use crate::config::{Config, ConfigError};

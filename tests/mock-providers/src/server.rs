@@ -310,6 +310,8 @@ fn written(chunks: Chunks, wire: Wire, gate: Arc<Semaphore>, watch: Watch) -> Bo
             }
         }
         if chunks.dropped {
+            // What was written must leave before the connection breaks, or what the client gets of it is chance.
+            tokio::time::sleep(Duration::from_millis(20)).await;
             watch.0.end("dropped");
             // Whether the client still listens does not matter any more.
             drop(sender.send(Err(Dropped)).await);

@@ -2,6 +2,9 @@
 -- A row that belongs to a tenant says so in its key, and refers to its user together with the tenant, so that no row
 -- can hang on another tenant's user.
 
+-- Each file is complete: whatever applies it, Workjet or another tool, the database says which files it has.
+CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL PRIMARY KEY) STRICT;
+
 CREATE TABLE tenants (
     id       TEXT    NOT NULL PRIMARY KEY,
     name     TEXT    NOT NULL,
@@ -78,3 +81,5 @@ CREATE TABLE outbox (
 ) STRICT;
 
 CREATE INDEX outbox_of_tenant ON outbox (tenant, sequence);
+
+INSERT INTO schema_version (version) VALUES (1);

@@ -10,3 +10,5 @@ CREATE TABLE login_links (
 ) STRICT;
 
 CREATE INDEX login_links_of_tenant ON login_links (tenant, expires);
+
+INSERT INTO schema_version (version) VALUES (2);

@@ -16,13 +16,20 @@
 //! UPDATE api_keys SET revoked = ?3 WHERE tenant = ?1 AND … RETURNING id;
 //! ```
 //!
+//! # Beside the main schema
+//! [`SqlLog`] keeps the part of an audit log that changes, and [`SqlRates`] counts rate limits. Both are for a database
+//! that one object has to itself, and bring it up to a small schema of their own.
+//!
 //! It knows nothing of HTTP, reads no clock and builds for wasm32.
 
 mod api_keys;
 mod database;
+mod log;
 mod login_links;
 mod migrate;
 mod outbox;
+mod packed;
+mod rates;
 mod secrets;
 mod sessions;
 mod store;
@@ -30,5 +37,7 @@ mod tenants;
 mod users;
 
 pub use database::{Database, Row, Statement, Value, classify};
+pub use log::SqlLog;
 pub use migrate::SCHEMA_VERSION;
+pub use rates::SqlRates;
 pub use store::SqlStore;

@@ -3,7 +3,7 @@
 use workjet_tenant::{OutboxRecord, StoreError, TenantId};
 
 use crate::database::{Database, Row, Statement, Value};
-use crate::migrate::migrate;
+use crate::migrate::MAIN;
 
 /// Every store of `workjet-auth` and `workjet-tenant` but the rate limits, over a [`Database`].
 ///
@@ -23,11 +23,23 @@ impl<D: Database> SqlStore<D> {
     /// # Errors
     /// [`Corrupt`](workjet_tenant::ErrorKind::Corrupt) if a later version wrote it, and whatever the database says.
     pub async fn open(db: D) -> Result<Self, StoreError> {
-        migrate(&db).await?;
+        MAIN.migrate(&db).await?;
         Ok(Self { db })
     }
 
-    /// Trusts that the database has the right schema: on Workers, where each request would have to look.
+    /// Opens a database that somebody else brings up to the schema: where the tool that deploys applies migrations. It
+    /// looks and changes nothing.
+    ///
+    /// # Errors
+    /// [`NotFound`](workjet_tenant::ErrorKind::NotFound) if migrations are missing: the message names their files, for
+    /// whoever opens it to add the command that applies them. Else as [`open`](Self::open).
+    pub async fn open_migrated(db: D) -> Result<Self, StoreError> {
+        MAIN.check(&db).await?;
+        Ok(Self { db })
+    }
+
+    /// Trusts that the database has the right schema: for one that [`open_migrated`](Self::open_migrated) has found good
+    /// before.
     pub const fn assume_migrated(db: D) -> Self {
         Self { db }
     }

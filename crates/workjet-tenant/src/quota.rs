@@ -37,6 +37,11 @@ impl LimitKey {
         Self(format!("{LOGIN}{pseudonym}"))
     }
 
+    /// The key that a store wrote down with [`as_str`](Self::as_str).
+    pub const fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// Whether strangers can make keys like this one at will.
     pub fn is_of_strangers(&self) -> bool {
         self.0.starts_with(LOGIN)

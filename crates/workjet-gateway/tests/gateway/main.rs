@@ -1,6 +1,8 @@
 //! The gateway from outside: its router, over a home in memory.
 
+mod administration;
 mod audit;
+mod bootstrap;
 mod fallback;
 mod links;
 mod log_lines;

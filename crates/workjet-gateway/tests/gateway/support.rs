@@ -151,9 +151,29 @@ impl Gateway {
         Self::with_host(Core::new(options), without).await
     }
 
-    async fn with_host(core: Core, change: impl FnOnce(Host) -> Host) -> Self {
+    /// A home where nobody was ever, and nobody has a password. Its tenant, user and key are names alone.
+    pub(crate) async fn empty(options: CoreOptions) -> Self {
+        let peopled = Self::without_passwords(CoreOptions::new(Settings::demo(), [3; 32])).await;
+        let memory = Self::memory();
+        let host = Host {
+            passwords: Arc::new(NoPasswords),
+            ..memory.host()
+        };
+        let router = workjet_gateway::router(Arc::new(Core::new(options)), host);
+        Self {
+            router,
+            memory,
+            ..peopled
+        }
+    }
+
+    fn memory() -> MemoryHost {
         let clock = Arc::new(TestClock(tokio::time::Instant::now()));
-        let memory = MemoryHost::new(Operator::dangerously_claim(), clock, Arc::new(Tokio));
+        MemoryHost::new(Operator::dangerously_claim(), clock, Arc::new(Tokio))
+    }
+
+    async fn with_host(core: Core, change: impl FnOnce(Host) -> Host) -> Self {
+        let memory = Self::memory();
         let tenant = memory.tenant("default").await.expect("a tenant");
         let user = memory
             .user(&tenant, "ada@example.com", Role::Member, None)

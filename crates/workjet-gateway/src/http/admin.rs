@@ -4,6 +4,7 @@
 //! unknown here, and answered as such. A raw secret is in the answer to the request that made it, and nowhere else.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -23,6 +24,14 @@ use crate::{Host, Refusal};
 
 /// How long a key that was replaced goes on, in seconds, unless the request says otherwise: a day.
 const GRACE: u64 = 86_400;
+
+/// The id in a path, if it can be read.
+type Id = Result<Path<String>, PathRejection>;
+
+/// What cannot be read is no id either.
+fn in_path(id: &Id) -> &str {
+    id.as_ref().map_or("", |Path(id)| id)
+}
 
 /// The changes that this host's stores take.
 pub(super) fn admin(host: &Host) -> Admin {
@@ -149,12 +158,8 @@ struct UserForm {
 
 /// `PATCH /admin/v1/users/{id}` with `{"role": …}`, `{"disabled": …}` or both: ends the user's sessions too. Nobody
 /// changes themselves, so a tenant never loses its last owner.
-pub(super) async fn change_user(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Response {
-    answer(try_change_user(&app, &id, request).await)
+pub(super) async fn change_user(State(app): State<App>, id: Id, request: Request) -> Response {
+    answer(try_change_user(&app, in_path(&id), request).await)
 }
 
 async fn try_change_user(app: &App, id: &str, request: Request) -> Result<Response, Refusal> {
@@ -189,8 +194,8 @@ async fn try_change_user(app: &App, id: &str, request: Request) -> Result<Respon
 }
 
 /// `POST /admin/v1/users/{id}/login-link`: a link that logs the user in once.
-pub(super) async fn login_link(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
-    answer(try_login_link(&app, &id, request).await)
+pub(super) async fn login_link(State(app): State<App>, id: Id, request: Request) -> Response {
+    answer(try_login_link(&app, in_path(&id), request).await)
 }
 
 async fn try_login_link(app: &App, id: &str, request: Request) -> Result<Response, Refusal> {
@@ -262,8 +267,8 @@ struct RotateForm {
 
 /// `POST /admin/v1/keys/{id}/rotate`, with `{"grace": SECONDS}` or nothing: a new key in the place of an old one, which
 /// goes on for the grace time.
-pub(super) async fn rotate_key(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
-    answer(try_rotate_key(&app, &id, request).await)
+pub(super) async fn rotate_key(State(app): State<App>, id: Id, request: Request) -> Response {
+    answer(try_rotate_key(&app, in_path(&id), request).await)
 }
 
 async fn try_rotate_key(app: &App, id: &str, request: Request) -> Result<Response, Refusal> {
@@ -278,11 +283,11 @@ async fn try_rotate_key(app: &App, id: &str, request: Request) -> Result<Respons
 }
 
 /// `DELETE /admin/v1/keys/{id}`: takes a key back, at once. It stays in the list.
-pub(super) async fn revoke_key(State(app): State<App>, Path(id): Path<String>, request: Parts) -> Response {
+pub(super) async fn revoke_key(State(app): State<App>, id: Id, request: Parts) -> Response {
     answer(
         async {
             let desk = Desk::to_change(&app, &request).await?;
-            let id: KeyId = id.parse().map_err(|_| Refusal::no_such("API key"))?;
+            let id: KeyId = in_path(&id).parse().map_err(|_| Refusal::no_such("API key"))?;
             desk.key(&id).await?;
             desk.admin.revoke_key(&desk.scope, &id, desk.now).await?;
             settle_in_log(&app.host, &desk.scope).await;

@@ -9,6 +9,7 @@ mod deny;
 mod e2e;
 mod examples;
 mod load;
+mod prices;
 mod steps;
 mod wasm;
 mod worker;
@@ -27,6 +28,8 @@ cargo xtask test [--list] [--only STEP,…] [--skip STEP,…] [--keep-going] [--
     runs every check and every test; needs Rust, a C compiler, Python 3.10 and Node 20 or later
 cargo xtask load [--target-dir DIR] [-- ARGUMENTS…]
     measures in a release build what the gateway adds to a request
+cargo xtask prices
+    makes the price table of workjet-router anew from the data of genai-prices
 cargo xtask worker build|dev|test|deploy|bench [--target-dir DIR] [-- ARGUMENTS…]
     the gateway for Cloudflare Workers: built with its size checked, served locally by wrangler from an empty state,
     tested, deployed, measured; needs Node 20 or later
@@ -66,6 +69,7 @@ fn run() -> Result<bool> {
     let tools = Tools::new(options.target_dir.clone())?;
     match command.as_str() {
         "test" => steps::run(&tools, &options),
+        "prices" => prices::run(&tools).map(|()| true),
         "load" => load::run(&tools, &options.rest).map(|()| true),
         "worker" => worker::run(&tools, &action, &options.rest).map(|()| true),
         "" | "help" | "--help" | "-h" => {

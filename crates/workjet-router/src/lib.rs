@@ -72,7 +72,7 @@
 //!
 //! # Features
 //!
-//! `bundled-prices` (default): the price table inside the binary. Without it, prices come from `Prices::from_json`.
+//! `bundled-prices` (default): the price table inside the binary. Without it, `Prices` are parsed from text.
 
 mod api_error;
 mod chat;

@@ -1,17 +1,20 @@
 //! What tokens cost.
 //!
-//! Prices come from the table of [genai-prices](https://docs.rs/genai-prices), which knows dates, context tiers, cache
-//! classes and service tiers. A cost is a whole number of nano-USD, says whether anything in it was assumed, and is
-//! stamped with the hash of the table, so that a bill can be explained years later.
+//! A cost is a whole number of nano-USD, says whether anything in it was assumed, and is stamped with the hash of the price
+//! table, so that a bill can be explained years later. The bundled table is made from the data of
+//! [genai-prices](https://github.com/pydantic/genai-prices), which knows dates, context steps, cache classes and service
+//! tiers; the arithmetic is in integers, and a test compares it with that library for every model.
+
+mod table;
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use genai_prices::{Calculator, ErrorKind, PriceRequest, UsageKey};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use self::table::{Found, Rate, Rates, Table};
 use crate::{Outbound, Usage};
 
 /// What a reply cost.
@@ -50,58 +53,56 @@ pub enum CostQuality {
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Prices {
-    table: Table,
-    hash: Arc<str>,
-}
+pub struct Prices(Arc<Inner>);
 
-#[derive(Clone)]
-enum Table {
-    #[cfg(feature = "bundled-prices")]
-    Bundled,
-    Loaded(Arc<Calculator>),
+struct Inner {
+    table: Arc<Table>,
+    hash: String,
+    /// Who is behind each address that was asked about. Addresses come from the configuration, so they are few.
+    seen: Mutex<Vec<(String, Option<usize>)>>,
 }
 
 /// The text is not a price table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a price table that genai-prices reads (version 2): {reason}")]
+#[error("not a price table: {reason}")]
 pub struct InvalidPrices {
     reason: String,
 }
 
-/// SHA-256 of `data/prices.json` in genai-prices 0.2.1, which the manifest asks for to the letter. The crate does not hand
-/// out its data; a test compares the file.
-#[cfg(feature = "bundled-prices")]
-const BUNDLED_HASH: &str = "sha256:36b2d46ee3f339666e58962d6e4d9ecb175adf2a0456ad029ea0cbafd9baf75c";
-
-impl Prices {
-    /// The table inside this release. It is decoded on first use, which takes tens of milliseconds.
-    #[cfg(feature = "bundled-prices")]
-    pub fn bundled() -> Self {
+impl InvalidPrices {
+    fn new(reason: impl fmt::Display) -> Self {
         Self {
-            table: Table::Bundled,
-            hash: BUNDLED_HASH.into(),
+            reason: reason.to_string(),
         }
     }
+}
 
-    /// A table in genai-prices' own format, version 2.
-    ///
-    /// # Errors
-    /// [`InvalidPrices`] if it is not one.
-    pub fn from_json(json: &[u8]) -> Result<Self, InvalidPrices> {
-        let calculator = Calculator::from_json(json).map_err(|error| InvalidPrices {
-            reason: error.to_string(),
-        })?;
-        let hash = format!("sha256:{}", hex::encode(Sha256::digest(json)));
-        Ok(Self {
-            table: Table::Loaded(Arc::new(calculator)),
-            hash: hash.into(),
-        })
+#[cfg(feature = "bundled-prices")]
+const BUNDLED: &str = include_str!("../data/prices.jsonl");
+
+impl Prices {
+    /// The table inside this release.
+    #[cfg(feature = "bundled-prices")]
+    pub fn bundled() -> Self {
+        static READ: OnceLock<Prices> = OnceLock::new();
+        let read = || {
+            let table = Table::trusted(BUNDLED).expect("a test reads the bundled table in full");
+            Self::new(table, BUNDLED)
+        };
+        READ.get_or_init(read).clone()
     }
 
-    /// The table's hash, as `sha256:<hex>`.
+    fn new(table: Arc<Table>, text: &str) -> Self {
+        Self(Arc::new(Inner {
+            table,
+            hash: format!("sha256:{}", hex::encode(Sha256::digest(text))),
+            seen: Mutex::default(),
+        }))
+    }
+
+    /// The hash of the table's text, as `sha256:<hex>`.
     pub fn hash(&self) -> &str {
-        &self.hash
+        &self.0.hash
     }
 
     /// What `usage` cost at `at` for `model`, in the words of the provider that answered. `base_url` says who that is,
@@ -118,31 +119,26 @@ impl Prices {
         usage: &Usage,
         at: Timestamp,
     ) -> Option<Cost> {
-        let calculator = self.calculator();
-        let (provider, is_known) = provider(calculator, outbound, base_url)?;
-        let quote = Quote {
-            calculator,
-            provider: &provider,
-            model,
-            at: SystemTime::try_from(at).ok()?,
-        };
+        let (provider, is_known) = self.provider(outbound, base_url)?;
+        let found = self.0.table.find(provider, model, at)?;
+        let tier = usage.service_tier.as_deref().filter(|tier| !is_standard(tier));
+        let rates = found.rates(tier);
 
         let input = usage.total_input();
         if input.is_none() && usage.output.is_none() {
             return None;
         }
         // Without a rate for a whole direction a sum would be made up.
-        if (input.is_some_and(|tokens| tokens > 0) && !quote.prices_input())
-            || (usage.output.is_some_and(|tokens| tokens > 0) && !quote.prices_output())
-            || !(quote.prices_input() || quote.prices_output())
+        let is_used = |tokens: Option<u64>| tokens.is_some_and(|tokens| tokens > 0);
+        if (is_used(input) && rates.input.is_none())
+            || (is_used(usage.output) && rates.output.is_none())
+            || (rates.input.is_none() && rates.output.is_none())
         {
             return None;
         }
-        let tier = usage.service_tier.as_deref().filter(|tier| !is_standard(tier));
-        let counted = count(usage);
-        let nano_usd = quote.nano_usd(&counted, tier)?;
-        let tier_is_known = tier.is_none_or(|tier| quote.has_tier(tier));
-        let is_exact = is_known && usage.is_complete() && quote.prices_every_class(usage) && tier_is_known;
+        let nano_usd = nano_usd(&rates, usage)?;
+        let tier_is_known = tier.is_none_or(|_| has_rates_of_its_own(&found, &rates));
+        let is_exact = is_known && usage.is_complete() && prices_every_class(&rates, usage) && tier_is_known;
         let quality = if is_exact {
             CostQuality::Exact
         } else {
@@ -151,39 +147,52 @@ impl Prices {
         Some(Cost { nano_usd, quality })
     }
 
-    fn calculator(&self) -> &Calculator {
-        match &self.table {
-            #[cfg(feature = "bundled-prices")]
-            Table::Bundled => Calculator::bundled(),
-            Table::Loaded(calculator) => calculator,
+    /// The provider's place in the table, and whether it is known rather than assumed.
+    fn provider(&self, outbound: Outbound, base_url: &str) -> Option<(usize, bool)> {
+        if base_url.is_empty() {
+            return None;
         }
+        let at_address = {
+            let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = seen
+                .iter()
+                .find(|(url, _)| url == base_url)
+                .map(|(_, place)| *place);
+            known.unwrap_or_else(|| {
+                let place = self.0.table.provider_at(base_url);
+                seen.push((base_url.to_owned(), place));
+                place
+            })
+        };
+        if let Some(place) = at_address {
+            return Some((place, true));
+        }
+        let own = match outbound {
+            Outbound::OpenAi => "openai",
+            Outbound::Anthropic => "anthropic",
+            Outbound::Google => "google",
+            // It runs on the operator's own machine. There is no price list for that.
+            Outbound::Ollama => return None,
+        };
+        Some((self.0.table.provider(own)?, false))
+    }
+}
+
+/// Reads a table in the form that `cargo xtask prices` writes.
+impl FromStr for Prices {
+    type Err = InvalidPrices;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPrices> {
+        Ok(Self::new(Arc::new(text.parse()?), text))
     }
 }
 
 impl fmt::Debug for Prices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prices")
-            .field("hash", &self.hash)
+            .field("hash", &self.hash())
             .finish_non_exhaustive()
     }
-}
-
-/// The provider's id in the table, and whether it is known rather than assumed.
-fn provider(calculator: &Calculator, outbound: Outbound, base_url: &str) -> Option<(String, bool)> {
-    if base_url.is_empty() {
-        return None;
-    }
-    if let Ok(Some(found)) = calculator.find_provider(None, Some(base_url)) {
-        return Some((found.id().to_owned(), true));
-    }
-    let own = match outbound {
-        Outbound::OpenAi => "openai",
-        Outbound::Anthropic => "anthropic",
-        Outbound::Google => "google",
-        // It runs on the operator's own machine. There is no price list for that.
-        Outbound::Ollama => return None,
-    };
-    Some((own.to_owned(), false))
 }
 
 /// What providers call the tier that everybody gets.
@@ -191,95 +200,60 @@ fn is_standard(tier: &str) -> bool {
     matches!(tier, "" | "default" | "standard" | "on_demand")
 }
 
-/// The usage as the table counts it: `input_tokens` is all input, and each class below it is a part of it.
-///
-/// The table's five-minute rate is its general rate for cache writes, so only the one-hour part is named apart.
-fn count(usage: &Usage) -> genai_prices::Usage {
-    let mut counted = genai_prices::Usage::new();
-    let mut put = |key: UsageKey, tokens: Option<u64>| {
-        if let Some(tokens) = tokens {
-            counted.insert(key, tokens as f64);
-        }
-    };
-    let writes = [usage.cache_write_5m, usage.cache_write_1h]
-        .into_iter()
-        .flatten()
-        .reduce(u64::saturating_add);
-    put(UsageKey::INPUT_TOKENS, Some(usage.total_input().unwrap_or(0)));
-    put(UsageKey::CACHE_READ_TOKENS, usage.cache_read);
-    put(UsageKey::CACHE_WRITE_TOKENS, writes);
-    put(UsageKey::CACHE_WRITE_1H_TOKENS, usage.cache_write_1h);
-    put(UsageKey::OUTPUT_TOKENS, Some(usage.output.unwrap_or(0)));
+/// The sum over all classes, each token in the narrowest class that has a rate; rounded half up. `None` beyond what a log
+/// entry holds exactly, nine million dollars, which is not the cost of one reply.
+fn nano_usd(rates: &Rates, usage: &Usage) -> Option<u64> {
+    let input_tokens = usage.total_input().unwrap_or(0);
+    let output = usage.output.unwrap_or(0);
     // A provider that reports more reasoning than output must not cost us the whole price.
-    put(
-        UsageKey::OUTPUT_REASONING_TOKENS,
-        usage
-            .reasoning
-            .map(|tokens| tokens.min(usage.output.unwrap_or(0))),
-    );
-    counted
+    let reasoning = usage.reasoning.unwrap_or(0).min(output);
+    let writes_1h = usage.cache_write_1h.unwrap_or(0);
+    // The five-minute rate is the general rate for cache writes.
+    let writes = usage.cache_write_5m.unwrap_or(0).saturating_add(writes_1h);
+
+    let of_class = |rate: &Option<Rate>, tokens: u64| if rate.is_some() { tokens } else { 0 };
+    let reads = of_class(&rates.cache_read, usage.cache_read.unwrap_or(0));
+    let writes_1h = of_class(&rates.cache_write_1h, writes_1h);
+    let writes = of_class(&rates.cache_write, writes.saturating_sub(writes_1h));
+    let reasoning = of_class(&rates.reasoning, reasoning);
+    let plain = input_tokens
+        .saturating_sub(reads)
+        .saturating_sub(writes)
+        .saturating_sub(writes_1h);
+
+    let classes = [
+        (&rates.input, plain),
+        (&rates.cache_read, reads),
+        (&rates.cache_write, writes),
+        (&rates.cache_write_1h, writes_1h),
+        (&rates.output, output - reasoning),
+        (&rates.reasoning, reasoning),
+        (&rates.request, 1),
+    ];
+    let pico_usd: u128 = classes
+        .into_iter()
+        .map(|(rate, tokens)| {
+            let rate = rate.as_ref().map_or(0, |rate| rate.at(input_tokens));
+            u128::from(rate) * u128::from(tokens)
+        })
+        .sum();
+    u64::try_from((pico_usd + 500) / 1000)
+        .ok()
+        .filter(|&nano_usd| nano_usd <= 1 << 53)
 }
 
-struct Quote<'a> {
-    calculator: &'a Calculator,
-    provider: &'a str,
-    model: &'a str,
-    at: SystemTime,
+/// Whether each class of tokens that was used has a rate of its own. Else it costs what the class around it costs, such as
+/// plain input for a cache read.
+fn prices_every_class(rates: &Rates, usage: &Usage) -> bool {
+    let is_unused = |tokens: Option<u64>| tokens.is_none_or(|tokens| tokens == 0);
+    (is_unused(usage.cache_read) || rates.cache_read.is_some())
+        && (is_unused(usage.cache_write_5m) && is_unused(usage.cache_write_1h) || rates.cache_write.is_some())
+        && (is_unused(usage.cache_write_1h) || rates.cache_write_1h.is_some())
 }
 
-impl Quote<'_> {
-    fn nano_usd(&self, usage: &genai_prices::Usage, tier: Option<&str>) -> Option<u64> {
-        let usd = self.ask(usage, tier).ok()?;
-        let nano_usd = (usd * 1e9).round();
-        // A cost beyond what a double counts exactly (9 million dollars) is not the cost of one reply.
-        (nano_usd <= 9_007_199_254_740_991.0).then_some(nano_usd as u64)
-    }
-
-    fn prices_input(&self) -> bool {
-        self.distinguishes(&[(UsageKey::CACHE_READ_TOKENS, 1.0)])
-    }
-
-    fn prices_output(&self) -> bool {
-        self.distinguishes(&[(UsageKey::OUTPUT_REASONING_TOKENS, 1.0)])
-    }
-
-    /// Whether each class of tokens that was used has a rate of its own. Else the table falls back to the class above it,
-    /// such as plain input for a cache read.
-    fn prices_every_class(&self, usage: &Usage) -> bool {
-        let used = |tokens: Option<u64>| tokens.is_some_and(|tokens| tokens > 0);
-        let input = |tokens| (UsageKey::INPUT_TOKENS, tokens);
-        (!used(usage.cache_read) || self.distinguishes(&[input(0.0), (UsageKey::CACHE_READ_TOKENS, 1.0)]))
-            && (!used(usage.cache_write_5m) && !used(usage.cache_write_1h)
-                || self.distinguishes(&[input(0.0), (UsageKey::CACHE_WRITE_TOKENS, 1.0)]))
-            && (!used(usage.cache_write_1h)
-                || self.distinguishes(&[
-                    input(1.0),
-                    (UsageKey::CACHE_WRITE_TOKENS, 0.0),
-                    (UsageKey::CACHE_WRITE_1H_TOKENS, 1.0),
-                ]))
-    }
-
-    fn has_tier(&self, tier: &str) -> bool {
-        let probe =
-            genai_prices::Usage::from([(UsageKey::INPUT_TOKENS, 1e6), (UsageKey::OUTPUT_TOKENS, 1e6)]);
-        matches!((self.ask(&probe, None), self.ask(&probe, Some(tier))), (Ok(standard), Ok(tiered)) if standard != tiered)
-    }
-
-    /// Whether the table has a rate that a contradictory usage touches: a part without, or larger than, its whole is refused
-    /// only if the rates tell the two apart. It is how one sees, through the crate's interface, an absent rate from a rate
-    /// of zero.
-    fn distinguishes(&self, contradiction: &[(UsageKey, f64)]) -> bool {
-        let usage = contradiction.iter().cloned().collect();
-        matches!(self.ask(&usage, None), Err(error) if error.kind() == ErrorKind::InvalidUsage)
-    }
-
-    fn ask(&self, usage: &genai_prices::Usage, tier: Option<&str>) -> genai_prices::Result<f64> {
-        let mut request = PriceRequest::new(self.model, usage)
-            .with_provider_id(self.provider)
-            .with_timestamp(self.at);
-        if let Some(tier) = tier {
-            request = request.with_price_context("service_tier", tier);
-        }
-        self.calculator.calculate(&request).map(|price| price.total_price)
-    }
+/// Whether a service tier's rates are others than everybody's.
+fn has_rates_of_its_own(found: &Found<'_>, rates: &Rates) -> bool {
+    let mut probe = Usage::default();
+    (probe.input, probe.output) = (Some(1_000_000), Some(1_000_000));
+    nano_usd(&found.rates(None), &probe) != nano_usd(rates, &probe)
 }

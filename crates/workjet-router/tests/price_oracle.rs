@@ -50,7 +50,7 @@ fn every_model_costs_what_the_library_says() {
             .find_provider(None, Some(&base_url))
             .ok()
             .flatten()
-            .map(|found| found.id())
+            .map(genai_prices::ProviderInfo::id)
             != Some(&provider)
         {
             // An address that an earlier provider of the table claims too, or a pattern too rich for `example`.

@@ -31,7 +31,7 @@ pub use audit_sink::audit_sink;
 pub use log_store::log_store;
 pub use login_links::login_link_store;
 pub use outbox::outbox;
-pub use rates::rate_store;
+pub use rates::{rate_store, rate_store_in_turn};
 pub use secrets::secret_store;
 pub use sessions::session_store;
 pub use stage::Stage;

@@ -6,9 +6,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use worker::KvStore;
 use worker::send::{SendFuture, SendWrapper};
+use workjet_auth::SessionCache;
 use workjet_tenant::StoreError;
+use workjet_tenant::kv::KeyValues;
 
 use crate::error::unavailable;
 
@@ -48,5 +51,27 @@ impl Kv {
 impl fmt::Debug for Kv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Kv")
+    }
+}
+
+#[async_trait]
+impl SessionCache for Kv {
+    async fn get(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.text(key).await
+    }
+
+    async fn put(&self, key: &str, value: &str, ttl: Duration) -> Result<(), StoreError> {
+        self.keep(key, value, ttl).await
+    }
+}
+
+#[async_trait]
+impl KeyValues for Kv {
+    async fn get(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.text(key).await
+    }
+
+    async fn put(&self, key: &str, value: &str, ttl: Duration) -> Result<(), StoreError> {
+        self.keep(key, value, ttl).await
     }
 }

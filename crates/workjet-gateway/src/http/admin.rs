@@ -326,7 +326,7 @@ pub(super) fn describe_user(user: &User) -> Value {
         "role": user.role,
         "tenant": user.tenant,
         "disabled": user.disabled,
-        "created": user.created,
+        "created": time(user.created),
     })
 }
 
@@ -335,7 +335,7 @@ pub(super) fn describe_link(place: &str, issued: &IssuedLink) -> Value {
     json!({
         "user": describe_user(&issued.user),
         "login_link": format!("{place}#{}", issued.link.expose()),
-        "expires": issued.expires,
+        "expires": time(issued.expires),
     })
 }
 
@@ -346,11 +346,16 @@ fn describe_key(key: &StoredKey) -> Value {
         "name": key.name,
         "user": key.user,
         "role": key.role,
-        "created": key.created,
-        "expires": key.expires,
-        "revoked": key.revoked,
-        "last_used": key.last_used,
+        "created": time(key.created),
+        "expires": key.expires.map(time),
+        "revoked": key.revoked.map(time),
+        "last_used": key.last_used.map(time),
     })
+}
+
+/// To the millisecond, as the log has it: stores differ in what they keep beyond that.
+fn time(at: Timestamp) -> String {
+    format!("{at:.3}")
 }
 
 /// The login name in a form.

@@ -441,7 +441,7 @@ async fn key_for_somebody_else_has_their_rights_and_its_end() {
     let body = answer.json();
     assert_eq!(
         (&body["api_key"]["role"], &body["api_key"]["expires"]),
-        (&json!("member"), &json!("2026-11-23T10:00:00Z"))
+        (&json!("member"), &json!("2026-11-23T10:00:00.000Z"))
     );
     let key = text(&body["key"]);
     let answer = call(&gateway, key, Method::GET, "/admin/v1/keys", None).await;

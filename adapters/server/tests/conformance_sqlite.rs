@@ -67,6 +67,7 @@ async fn two_processes_share_one_file() {
         workjet_conformance::tenant_store(&gateway, &cli, &cli),
         async { workjet_conformance::user_store(&stage(&gateway), &cli).await },
         async { workjet_conformance::api_key_store(&stage(&cli), &gateway).await },
+        async { workjet_conformance::login_link_store(&stage(&cli), &gateway).await },
     );
 }
 

@@ -11,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 use workjet_audit::Kind;
@@ -29,6 +29,9 @@ use crate::Refusal;
 use crate::admin::{Admin, FIRST_OWNER};
 use crate::core::default_tenant;
 use crate::record::append;
+
+/// A shorter token can be guessed, and an empty one is none.
+const MIN_TOKEN_CHARS: usize = 16;
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,6 +89,11 @@ async fn try_bootstrap(app: &App, token: &SecretString, request: Request) -> Res
 /// Counts the attempt, and refuses and logs a wrong token.
 async fn check(app: &App, token: &SecretString, request: &Parts) -> Result<(), Refusal> {
     let host = &app.host;
+    if token.expose_secret().chars().count() < MIN_TOKEN_CHARS {
+        return Err(Refusal::misconfigured(
+            "the bootstrap token is too short: use at least 16 characters that nobody can guess",
+        ));
+    }
     let attempt = Attempt::with_token(app, request);
     attempt.count(app).await?;
     if bears(app, request, "bootstrap token", token) {

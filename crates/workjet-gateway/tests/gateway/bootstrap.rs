@@ -199,6 +199,24 @@ async fn without_a_token_there_is_no_such_path() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn token_that_can_be_guessed_opens_nothing() {
+    for token in ["", "123456789012345"] {
+        let options = CoreOptions {
+            bootstrap_token: Some(SecretString::from(token)),
+            ..CoreOptions::new(Settings::demo(), [3; 32])
+        };
+        let gateway = Gateway::empty(options).await;
+        let answer = bootstrap(&gateway, token, None).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (503, "misconfigured")
+        );
+        let tenants = gateway.memory.host().operators.tenants().await;
+        assert!(tenants.expect("an answer").is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn api_key_is_no_bootstrap_token() {
     let gateway = Gateway::without_passwords(options()).await;
     let owner = gateway.caller("default", "olga@example.com", Role::Owner).await;

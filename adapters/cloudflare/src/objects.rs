@@ -34,6 +34,9 @@ use crate::object_storage::ObjectStorage;
 use crate::r2::R2;
 use crate::runtime::SystemClock;
 
+/// Where an object keeps the name of its tenant.
+const TENANT: &str = "tenant";
+
 type LogStore = SqlLog<ObjectStorage, R2>;
 
 /// Writes the log of the tenant that it is named by: the journal and the head in the object's own database, full
@@ -66,7 +69,7 @@ impl DurableObject for AuditLog {
         // A request that comes from here on sets an alarm of its own.
         self.is_alarm_set.set(false);
         let tended = async {
-            let scope = scope(&self.state)?;
+            let scope = scope_of(&self.remembered_tenant().await?)?;
             Ok(self.opened().await?.tend(&scope, SystemClock.now()).await)
         };
         match tended.await {
@@ -81,21 +84,30 @@ impl DurableObject for AuditLog {
 
 impl AuditLog {
     async fn answer(&self, mut request: Request) -> Result<Vec<u8>, Unable> {
-        let scope = scope_of(&self.state, &request)?;
+        let tenant = tenant_of(&self.state, &request)?;
+        let scope = scope_of(&tenant)?;
         let upkeep = self.opened().await?;
         if !self.is_alarm_set.replace(true) {
             let storage = self.state.storage();
-            let set = match storage.get_alarm().await {
-                Ok(Some(_)) => Ok(()),
-                Ok(None) => set_alarm(&storage, upkeep.first_wake(SystemClock.now())).await,
-                Err(error) => Err(error),
+            let set = async {
+                storage.put(TENANT, &tenant).await?;
+                match storage.get_alarm().await? {
+                    Some(_) => Ok(()),
+                    None => set_alarm(&storage, upkeep.first_wake(SystemClock.now())).await,
+                }
             };
-            if let Err(error) = set {
+            if let Err(error) = set.await {
                 self.is_alarm_set.set(false);
                 return Err(error.into());
             }
         }
         Ok(remote::serve(upkeep.log(), &scope, &request.bytes().await?).await)
+    }
+
+    /// The tenant that an alarm is for. An object that an alarm wakes up is not always told its name.
+    async fn remembered_tenant(&self) -> Result<String, Unable> {
+        let tenant = self.state.storage().get(TENANT).await?;
+        tenant.ok_or_else(|| Unable("an alarm rang in an object that no tenant has called".to_owned()))
     }
 
     /// The log, opened by the first event that needs it.
@@ -138,7 +150,7 @@ impl DurableObject for RateLimits {
 
 impl RateLimits {
     async fn answer(&self, mut request: Request) -> Result<Vec<u8>, Unable> {
-        let scope = scope_of(&self.state, &request)?;
+        let scope = scope_of(&tenant_of(&self.state, &request)?)?;
         let rates = self.opened().await?;
         Ok(serve_rates(&*rates, &scope, &request.bytes().await?).await)
     }
@@ -181,22 +193,25 @@ fn reply(answer: Result<Vec<u8>, Unable>) -> worker::Result<Response> {
     }
 }
 
-/// The tenant that the object is named by.
-fn scope(state: &State) -> Result<Scope, Unable> {
-    let named = state.id().name().and_then(|name| name.parse().ok());
-    let tenant = named.ok_or_else(|| Unable("this object is not named by a tenant".to_owned()))?;
-    Ok(Operator::dangerously_claim().system_scope(&tenant))
+/// The tenant that the object is named by, if the request is for it.
+fn tenant_of(state: &State, request: &Request) -> Result<String, Unable> {
+    let named = state
+        .id()
+        .name()
+        .ok_or_else(|| Unable("this object is not named by a tenant".to_owned()))?;
+    if request.path().strip_prefix('/') == Some(&*named) {
+        return Ok(named);
+    }
+    Err(Unable(
+        "a call for one tenant reached the object of another".to_owned(),
+    ))
 }
 
-/// The same, if the request is for it.
-fn scope_of(state: &State, request: &Request) -> Result<Scope, Unable> {
-    let scope = scope(state)?;
-    match request.path().strip_prefix('/') {
-        Some(tenant) if tenant == scope.tenant().as_str() => Ok(scope),
-        _ => Err(Unable(
-            "a call for one tenant reached the object of another".to_owned(),
-        )),
-    }
+fn scope_of(tenant: &str) -> Result<Scope, Unable> {
+    let tenant = tenant
+        .parse()
+        .map_err(|_| Unable("this object is not named by a tenant".to_owned()))?;
+    Ok(Operator::dangerously_claim().system_scope(&tenant))
 }
 
 async fn set_alarm(storage: &Storage, at: Timestamp) -> worker::Result<()> {

@@ -10,8 +10,8 @@
 //! {"v":1,"tenant":"acme","call":"drain"}                      {"v":1,"drained":true}
 //!                                                             {"v":1,"error":{"kind":"stopped","message":"…"}}
 //! ```
-//! A reply that is lost leaves open whether the entry was logged. The sink then fails like any other, and whoever sends the
-//! same entry again gets the place that it already has ([`Log`] says how long that holds).
+//! A reply that is lost leaves open whether the entry was logged. The sink then asks once more, since an entry that is there
+//! already gets the place that it has ([`Log`] says how long that holds); if that fails too, it fails like any other sink.
 
 use std::fmt;
 use std::sync::Arc;
@@ -115,11 +115,12 @@ impl<T: LogTransport> RemoteSink<T> {
             },
         };
         let request = serde_json::to_vec(&request).expect("a request has text keys alone");
-        let reply = self
-            .transport
-            .call(scope, request)
-            .await
-            .map_err(|error| unavailable(format!("the audit log does not answer: {error}")))?;
+        let reply = match self.transport.call(scope, request.clone()).await {
+            // An object that was just replaced by its next version answers from then on.
+            Err(error) if error.is_retryable() => self.transport.call(scope, request).await,
+            reply => reply,
+        };
+        let reply = reply.map_err(|error| unavailable(format!("the audit log does not answer: {error}")))?;
         let Message { v: VERSION, content } =
             serde_json::from_slice::<Message<Answer>>(&reply).map_err(|_| misunderstood())?
         else {

@@ -12,9 +12,8 @@ use futures_executor::block_on;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use workjet_audit::remote::{LogTransport, RemoteSink, serve};
-use workjet_audit::{AuditSink, ErrorKind, Fault, Kind, Log, LogStore, MemoryLogStore};
-use workjet_tenant::{Actor, Scope, StoreError};
+use workjet_audit::{AuditSink, ErrorKind, Fault, Kind, Log, MemoryLogStore};
+use workjet_tenant::Actor;
 
 #[test]
 fn store_in_memory_keeps_the_contract() {
@@ -26,23 +25,6 @@ fn log_keeps_the_contract_of_a_sink() {
     block_on(workjet_conformance::audit_sink(&Log::new(MemoryLogStore::new())));
     block_on(workjet_conformance::audit_sink(&Log::new(Slow(
         MemoryLogStore::new(),
-    ))));
-}
-
-/// Leads to a log in the same process.
-struct Wire<S>(Log<S>);
-
-#[async_trait::async_trait]
-impl<S: LogStore> LogTransport for Wire<S> {
-    async fn call(&self, scope: &Scope, request: Vec<u8>) -> Result<Vec<u8>, StoreError> {
-        Ok(serve(&self.0, scope, &request).await)
-    }
-}
-
-#[test]
-fn log_at_the_other_end_of_a_wire_keeps_the_contract_of_a_sink() {
-    block_on(workjet_conformance::audit_sink(&RemoteSink::new(Wire(
-        Log::new(Slow(MemoryLogStore::new())).with_remote_callers(),
     ))));
 }
 

@@ -122,7 +122,8 @@ impl AuditLog {
         let store = SqlLog::open(database, R2::new(bindings.bucket()?)).await?;
         let log = Log::new(store)
             .with_outbox(Arc::new(outbox))
-            .with_remote_callers();
+            .with_remote_callers()
+            .with_read_back();
         let timeouts = Timeouts::from_config(&bindings.config()?.timeouts);
         let upkeep = Upkeep::new(Arc::new(log), Operator::dangerously_claim(), &timeouts);
         Ok(opened.insert(upkeep).clone())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use worker::{Context, Env};
 use workjet_audit::remote::RemoteSink;
 use workjet_auth::{CachedSessions, Operator};
-use workjet_gateway::admin::Admin;
+use workjet_gateway::admin::{Admin, AdminErrorKind};
 use workjet_gateway::secrets::{Given, Vault};
 use workjet_gateway::upkeep::Answering;
 use workjet_gateway::{Clock as _, Core, CoreOptions, Host, NoPasswords};
@@ -56,10 +56,10 @@ pub(crate) async fn core(env: &Env, host: &Host) -> Result<Arc<Core>, Misconfigu
         operator: &host.operator,
         now: host.clock.now(),
     };
-    let secrets = given
-        .seal(vault)
-        .await
-        .map_err(|error| Misconfigured(error.to_string()))?;
+    let secrets = given.seal(vault).await.map_err(|error| match error.kind() {
+        AdminErrorKind::Store(kind) => store(&StoreError::new(kind, error.to_string())),
+        _ => Misconfigured(error.to_string()),
+    })?;
     let mut options = CoreOptions::from_config(&config, secrets, log_key)
         .map_err(|error| Misconfigured(error.to_string()))?;
     options.bootstrap_token = bindings.bootstrap_token();

@@ -51,13 +51,13 @@ impl Bindings<'_> {
     pub(crate) fn logs(self) -> Result<ObjectNamespace, Misconfigured> {
         self.0
             .durable_object("LOGS")
-            .map_err(|_| missing("the Durable Objects of class AuditLog", "LOGS"))
+            .map_err(|_| missing("a class of Durable Objects, AuditLog,", "LOGS"))
     }
 
     pub(crate) fn rates(self) -> Result<ObjectNamespace, Misconfigured> {
         self.0
             .durable_object("RATES")
-            .map_err(|_| missing("the Durable Objects of class RateLimits", "RATES"))
+            .map_err(|_| missing("a class of Durable Objects, RateLimits,", "RATES"))
     }
 
     /// The configuration, checked. An absent one is an empty one.

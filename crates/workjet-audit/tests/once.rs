@@ -174,7 +174,13 @@ fn what_waits_in_the_outbox_is_part_of_what_is_read() {
 #[test]
 fn log_that_may_read_back_goes_on_after_a_failed_write_and_logs_what_is_sent_again_once() {
     let scope = scope();
-    let turn = |n: u64| if n.is_multiple_of(2) { intent(n) } else { outcome(n - 1) };
+    let turn = |n: u64| {
+        if n.is_multiple_of(2) {
+            intent(n)
+        } else {
+            outcome(n - 1)
+        }
+    };
     // Close to the end of the first bundle, so that every kind of write fails once.
     let prepared = MemoryLogStore::new();
     let log = remote(&prepared);

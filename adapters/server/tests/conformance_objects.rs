@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use workjet_audit::{AuditSink, Creation, Durability, Entry, Kind, Log, LogStore, MemoryLogStore, Objects};
+use workjet_audit::{AuditSink, Creation, Durability, Entry, Kind, Log, LogStore, Objects};
 use workjet_auth::{CachedSessions, Operator, SessionCache};
 use workjet_conformance::Stage;
 use workjet_server::sqlite::Sqlite;
@@ -58,18 +58,28 @@ impl Folder {
     }
 }
 
-/// Immutable objects in memory.
+/// Immutable objects in memory, under whatever path.
 #[derive(Clone, Default)]
-struct Bucket(MemoryLogStore);
+struct Bucket(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
 
 #[async_trait]
 impl Objects for Bucket {
     async fn create(&self, scope: &Scope, path: &str, bytes: &[u8]) -> Result<Creation, StoreError> {
-        self.0.create(scope, path, bytes).await
+        let mut objects = self.0.lock().expect("no panic");
+        let place = format!("{}/{path}", scope.tenant());
+        Ok(match objects.get(&place) {
+            Some(there) if there == bytes => Creation::Identical,
+            Some(_) => Creation::Conflict,
+            None => {
+                objects.insert(place, bytes.to_vec());
+                Creation::Created
+            }
+        })
     }
 
     async fn read(&self, scope: &Scope, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        LogStore::read(&self.0, scope, path).await
+        let place = format!("{}/{path}", scope.tenant());
+        Ok(self.0.lock().expect("no panic").get(&place).cloned())
     }
 }
 
@@ -303,19 +313,46 @@ async fn full_store_denies_newcomers_and_forgets_nobody() {
     let one = |name: &str| [charge(user(name), 1, 1)];
     for n in 0..4 {
         assert!(admits(&rates, n, &one(&format!("u{n}")), 0).await);
-    }
-    assert!(!admits(&rates, "new", &one("newcomer"), 0).await);
-    assert!(!admits(&rates, "again", &one("u0"), 0).await);
-    for n in 0..4 {
         rates
             .settle(&scope("acme"), &id(n), &[1], at(0))
             .await
             .expect("an answer");
     }
+    match rates
+        .reserve(&scope("acme"), &id("new"), &one("newcomer"), at(0), TTL)
+        .await
+    {
+        Ok(Decision::Deny { retry_after, .. }) => {
+            assert_eq!(retry_after, Some(Duration::from_secs(1)), "for a while");
+        }
+        other => panic!("a full store must deny newcomers, got {other:?}"),
+    }
+    assert!(
+        !admits(&rates, "again", &one("u0"), 0).await,
+        "what u0 has spent is still known"
+    );
     assert!(
         admits(&rates, "later", &one("newcomer"), 200).await,
         "rest makes room"
     );
+}
+
+#[tokio::test]
+async fn open_reservations_are_bounded_too() {
+    let folder = Folder::new();
+    let rates = folder.rates().await.with_capacity(4);
+    let one = [charge(user("u"), 100, 1)];
+    for n in 0..4 {
+        assert!(admits(&rates, n, &one, 0).await);
+    }
+    assert!(!admits(&rates, "fifth", &one, 0).await);
+    rates
+        .release(&scope("acme"), &id(2), at(0))
+        .await
+        .expect("an answer");
+    assert!(admits(&rates, "fifth", &one, 0).await);
+    assert!(!admits(&rates, "sixth", &one, 0).await);
+    assert!(admits(&rates, "sixth", &one, 300).await, "their time is over");
 }
 
 #[tokio::test]
@@ -567,6 +604,11 @@ async fn statements_name_the_tenant_find_by_key_and_fit_a_durable_object() {
             .expect("a plan")
             .collect::<Result<_, _>>()
             .expect("a plan");
+        let is_ranged = |column: &str| {
+            !sql.contains(&format!("{column} <="))
+                || steps.iter().any(|step| step.contains(&format!("{column}<?")))
+        };
+        assert!(is_ranged("look_at") && is_ranged("ends"), "{steps:?}: {sql}");
         for step in steps {
             let is_constant = step.contains("CONSTANT ROW");
             assert!(

@@ -117,11 +117,7 @@ impl<S: SessionStore, C: SessionCache> CachedSessions<S, C> {
     /// Overwrites the copies of sessions that have ended.
     async fn bury(&self, hashes: impl Iterator<Item = &SessionHash> + Send) {
         for hash in hashes {
-            {
-                let mut mine = self.mine();
-                mine.ended.push(*hash);
-                mine.found = mine.found.take().filter(|copy| copy.session.hash != *hash);
-            }
+            self.mine().ended.push(*hash);
             // If it cannot be written, the copy ends with its stamp.
             let _ = self.cache.put(&key(hash), TOMBSTONE, KEPT).await;
         }
@@ -145,6 +141,7 @@ impl<S: SessionStore, C: SessionCache> SessionStore for CachedSessions<S, C> {
             stamp: self.now,
             session,
         };
+        // A tombstone stays, even if the truth says otherwise: it may be a replica that lags behind.
         if copy.is_believed(self.now) && !matches!(cached, Cached::Tombstone) {
             self.mine().found = Some(copy.clone());
             if since(copy.session.last_seen, self.now) < ABOUT_TO_BE_TOUCHED {

@@ -255,6 +255,17 @@ fn revoked_session_is_refused_at_once() {
 }
 
 #[test]
+fn tombstone_outlives_a_look_up_in_a_replica_that_lags_behind() {
+    let scene = Scene::new();
+    // The revocation has reached the cache, and not yet this truth.
+    scene.cache.set(&scene.key(), TOMBSTONE);
+    let request = scene.request(10);
+    done(request.find_by_hash(&scene.token.hash()));
+    done(request.touch(&scene.scope, &scene.session, at(11)));
+    assert_eq!(scene.cache.values()[&scene.key()], TOMBSTONE);
+}
+
+#[test]
 fn all_sessions_of_a_user_are_refused_at_once() {
     let scene = Scene::new();
     assert!(scene.lets_in(10));
@@ -314,6 +325,7 @@ fn disabled_tenant_is_out_within_a_minute_and_its_sessions_are_not_cached() {
         true,
         &record()
     )));
+    done(scene.truth.touch(&scene.scope, &scene.session, at(60)));
     let writes = scene.cache.writes.load(Ordering::SeqCst);
     assert!(!scene.lets_in(11 + 60));
     assert_eq!(scene.cache.writes.load(Ordering::SeqCst), writes);

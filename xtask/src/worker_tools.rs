@@ -52,6 +52,22 @@ impl WorkerTools {
         command
     }
 
+    /// `wasm-opt`, told which features of WebAssembly there are: rustc's own and those that wasm-bindgen uses.
+    pub(crate) fn wasm_opt(&self, tools: &Tools) -> Command {
+        let features = [
+            "bulk-memory",
+            "exception-handling",
+            "multivalue",
+            "mutable-globals",
+            "nontrapping-float-to-int",
+            "reference-types",
+            "sign-ext",
+        ];
+        let mut command = tools.program(self.bin("wasm-opt"));
+        command.args(features.map(|feature| format!("--enable-{feature}")));
+        command
+    }
+
     /// `wrangler`, told where the Worker is.
     pub(crate) fn wrangler(&self, tools: &Tools) -> Command {
         let mut command = tools.program(self.bin("wrangler"));

@@ -12,15 +12,16 @@
     reason = "made and held by JavaScript, which prints nothing of them"
 )]
 
-use std::cell::Cell;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use futures_util::lock::Mutex;
 use jiff::Timestamp;
+use worker::send::{SendFuture, SendWrapper};
 use worker::{DurableObject, Env, Request, Response, State, Storage, durable_object};
-use workjet_audit::{Log, remote};
+use workjet_audit::Log;
 use workjet_auth::Operator;
-use workjet_gateway::upkeep::Upkeep;
+use workjet_gateway::upkeep::{Alarm, AlarmedLog, Upkeep};
 use workjet_gateway::{Clock as _, Timeouts};
 use workjet_sql::{SqlLog, SqlRates, SqlStore};
 use workjet_tenant::remote::serve_rates;
@@ -29,7 +30,7 @@ use workjet_tenant::{Scope, StoreError};
 use crate::bindings::{Bindings, Misconfigured};
 use crate::console;
 use crate::d1::D1;
-use crate::error::message;
+use crate::error::{message, unavailable};
 use crate::object_storage::ObjectStorage;
 use crate::r2::R2;
 use crate::runtime::SystemClock;
@@ -37,7 +38,7 @@ use crate::runtime::SystemClock;
 /// Where an object keeps the name of its tenant.
 const TENANT: &str = "tenant";
 
-type LogStore = SqlLog<ObjectStorage, R2>;
+type TenantLog = AlarmedLog<SqlLog<ObjectStorage, R2>, ObjectAlarm>;
 
 /// Writes the log of the tenant that it is named by: the journal and the head in the object's own database, full
 /// bundles in R2.
@@ -45,20 +46,14 @@ type LogStore = SqlLog<ObjectStorage, R2>;
 pub struct AuditLog {
     state: State,
     env: Env,
-    log: Mutex<Option<Upkeep<LogStore>>>,
-    is_alarm_set: Cell<bool>,
+    log: Mutex<Option<Arc<TenantLog>>>,
 }
 
 impl DurableObject for AuditLog {
     fn new(state: State, env: Env) -> Self {
         console::start();
-        let (log, is_alarm_set) = (Mutex::new(None), Cell::new(false));
-        Self {
-            state,
-            env,
-            log,
-            is_alarm_set,
-        }
+        let log = Mutex::new(None);
+        Self { state, env, log }
     }
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
@@ -66,19 +61,11 @@ impl DurableObject for AuditLog {
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
-        // A request that comes from here on sets an alarm of its own.
-        self.is_alarm_set.set(false);
-        let tended = async {
-            let scope = scope_of(&self.remembered_tenant().await?)?;
-            Ok(self.opened().await?.tend(&scope, SystemClock.now()).await)
-        };
-        match tended.await {
-            Ok(None) => {}
-            Ok(Some(next)) => set_alarm(&self.state.storage(), next).await?,
+        match self.ring().await {
+            Ok(()) => Response::empty(),
             // Thrown, it makes the runtime ring again, later and later.
-            Err(Unable(reason)) => return Err(worker::Error::RustError(reason)),
+            Err(Unable(reason)) => Err(worker::Error::RustError(reason)),
         }
-        Response::empty()
     }
 }
 
@@ -86,47 +73,63 @@ impl AuditLog {
     async fn answer(&self, mut request: Request) -> Result<Vec<u8>, Unable> {
         let tenant = tenant_of(&self.state, &request)?;
         let scope = scope_of(&tenant)?;
-        let upkeep = self.opened().await?;
-        if !self.is_alarm_set.replace(true) {
-            let storage = self.state.storage();
-            let set = async {
-                storage.put(TENANT, &tenant).await?;
-                match storage.get_alarm().await? {
-                    Some(_) => Ok(()),
-                    None => set_alarm(&storage, upkeep.first_wake(SystemClock.now())).await,
-                }
-            };
-            if let Err(error) = set.await {
-                self.is_alarm_set.set(false);
-                return Err(error.into());
-            }
-        }
-        Ok(remote::serve(upkeep.log(), &scope, &request.bytes().await?).await)
+        let log = self.opened(Some(&tenant)).await?;
+        let request = request.bytes().await?;
+        Ok(log.answer(&scope, &request, SystemClock.now()).await?)
     }
 
-    /// The tenant that an alarm is for. An object that an alarm wakes up is not always told its name.
-    async fn remembered_tenant(&self) -> Result<String, Unable> {
-        let tenant = self.state.storage().get(TENANT).await?;
-        tenant.ok_or_else(|| Unable("an alarm rang in an object that no tenant has called".to_owned()))
+    async fn ring(&self) -> Result<(), Unable> {
+        // An object that an alarm wakes up is not always told its name.
+        let tenant: Option<String> = self.state.storage().get(TENANT).await?;
+        let tenant = tenant
+            .ok_or_else(|| Unable("an alarm rang in an object that no tenant has called".to_owned()))?;
+        let log = self.opened(None).await?;
+        Ok(log.ring(&scope_of(&tenant)?, SystemClock.now()).await?)
     }
 
-    /// The log, opened by the first event that needs it.
-    async fn opened(&self) -> Result<Upkeep<LogStore>, Unable> {
+    /// The log, opened by the first event that needs it. A request leaves the name of its `tenant` for alarms.
+    async fn opened(&self, tenant: Option<&str>) -> Result<Arc<TenantLog>, Unable> {
         let mut opened = self.log.lock().await;
-        if let Some(upkeep) = &*opened {
-            return Ok(upkeep.clone());
+        if let Some(log) = &*opened {
+            return Ok(log.clone());
+        }
+        let storage = self.state.storage();
+        if let Some(tenant) = tenant {
+            storage.put(TENANT, tenant).await?;
         }
         let bindings = Bindings(&self.env);
         let outbox = SqlStore::assume_migrated(D1::new(bindings.database()?));
-        let database = ObjectStorage::new(self.state.storage());
-        let store = SqlLog::open(database, R2::new(bindings.bucket()?)).await?;
+        let store = SqlLog::open(
+            ObjectStorage::new(self.state.storage()),
+            R2::new(bindings.bucket()?),
+        )
+        .await?;
         let log = Log::new(store)
             .with_outbox(Arc::new(outbox))
             .with_remote_callers()
             .with_read_back();
         let timeouts = Timeouts::from_config(&bindings.config()?.timeouts);
         let upkeep = Upkeep::new(Arc::new(log), Operator::dangerously_claim(), &timeouts);
-        Ok(opened.insert(upkeep).clone())
+        let log = AlarmedLog::new(upkeep, ObjectAlarm(SendWrapper(storage)));
+        Ok(opened.insert(Arc::new(log)).clone())
+    }
+}
+
+/// The object's own alarm.
+struct ObjectAlarm(SendWrapper<Storage>);
+
+#[async_trait]
+impl Alarm for ObjectAlarm {
+    async fn is_set(&self) -> Result<bool, StoreError> {
+        let time = SendFuture::new(self.0.get_alarm()).await;
+        Ok(time.map_err(|error| unavailable("the alarm", error))?.is_some())
+    }
+
+    async fn set(&self, at: Timestamp) -> Result<(), StoreError> {
+        // From now on, in milliseconds.
+        let wait = at.as_millisecond() - SystemClock.now().as_millisecond();
+        let set = SendFuture::new(self.0.set_alarm(wait)).await;
+        set.map_err(|error| unavailable("the alarm", error))
     }
 }
 
@@ -213,11 +216,4 @@ fn scope_of(tenant: &str) -> Result<Scope, Unable> {
         .parse()
         .map_err(|_| Unable("this object is not named by a tenant".to_owned()))?;
     Ok(Operator::dangerously_claim().system_scope(&tenant))
-}
-
-async fn set_alarm(storage: &Storage, at: Timestamp) -> worker::Result<()> {
-    // From now on, in milliseconds.
-    storage
-        .set_alarm(at.as_millisecond() - SystemClock.now().as_millisecond())
-        .await
 }

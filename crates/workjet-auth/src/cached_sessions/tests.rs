@@ -475,6 +475,8 @@ fn truth_that_fails_is_not_replaced_by_an_old_copy() {
         .now_or_never();
     outcome.expect("memory answers at once").expect_err("unknown");
     assert_ne!(scene.cache.values()[&scene.key()], TOMBSTONE);
+    let outcome = request.touch(&scene.scope, &scene.session, at(65)).now_or_never();
+    outcome.expect("memory answers at once").expect_err("unknown");
 }
 
 #[test]

@@ -11,9 +11,9 @@ use worker::KvStore;
 use worker::send::{SendFuture, SendWrapper};
 use workjet_auth::SessionCache;
 use workjet_tenant::StoreError;
-use workjet_tenant::kv::KeyValues;
+use workjet_tenant::kv::{KeyValues, classify};
 
-use crate::error::unavailable;
+use crate::error::{message, unavailable};
 
 /// KV refuses to forget anything sooner.
 const MIN_TTL: Duration = Duration::from_secs(60);
@@ -34,6 +34,7 @@ impl Kv {
             .map_err(|error| unavailable("KV", error))
     }
 
+    /// Errors are as [`KeyValues`] has them.
     async fn keep(&self, key: &str, value: &str, ttl: Duration) -> Result<(), StoreError> {
         let put = async {
             self.0
@@ -44,7 +45,7 @@ impl Kv {
         };
         SendFuture::new(put)
             .await
-            .map_err(|error| unavailable("KV", error))
+            .map_err(|error| classify(&message(error.into())))
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use workjet_tenant::kv::{KeyValues, KvRates};
+use workjet_tenant::kv::{KeyValues, KvRates, classify};
 use workjet_tenant::{
     Actor, Charge, Consistency, Decision, ErrorKind, LimitKey, Quota, RateStore, RequestId, Role, Scope,
     StoreError,
@@ -111,18 +111,39 @@ fn request_that_cost_what_it_reserved_is_one_write() {
 }
 
 #[test]
-fn value_does_not_grow_with_the_requests_that_ended() {
+fn value_does_not_grow_with_the_requests() {
     let values = Arc::new(Values::default());
-    let rates = KvRates::new(values.clone(), BOUND);
     let size = || values.inner().values.values().next().expect("one key").0.len();
-    assert!(admits(&rates, 0, 1, 0));
-    settle(&rates, 0, 1, 0);
-    let first = size();
-    for n in 1..100 {
+    // Each request has an instance of its own, as on a Worker.
+    let request = |n: i64| {
+        let rates = KvRates::new(values.clone(), BOUND);
         assert!(admits(&rates, n, 1, n));
         settle(&rates, n, 1, n);
+    };
+    (0..64).for_each(&request);
+    let before = size();
+    (64..250).for_each(&request);
+    assert!(size() < before + before / 10, "{} after {before}", size());
+}
+
+#[test]
+fn reservation_that_too_many_others_followed_stays_charged() {
+    let values = Arc::new(Values::default());
+    let rates = KvRates::new(values.clone(), BOUND);
+    assert!(admits(&rates, "first", 9, 0));
+    assert!(admits(&rates, "second", 1, 0));
+    for n in 0..63 {
+        assert!(admits(&rates, n, 1, n + 1));
     }
-    assert!(size() < 2 * first, "{} after {first}", size());
+    let remaining = |now| match reserve(&rates, "probe", 11, now) {
+        Decision::Deny { standings, .. } => standings[0].remaining,
+        Decision::Allow(_) => panic!("11 never fit into a burst of 10"),
+    };
+    assert_eq!(remaining(63), 0);
+    settle(&rates, "first", 0, 63);
+    assert_eq!(remaining(63), 0, "it is too late to correct it");
+    settle(&rates, "second", 0, 63);
+    assert_eq!(remaining(63), 1);
 }
 
 #[test]
@@ -204,4 +225,16 @@ fn store_that_does_not_answer_refuses() {
     values.inner().values.insert(place, ("?".into(), TTL));
     let outcome = now_or_never(rates.reserve(&scope(), &id("c"), &[charge(1)], at(0), TTL));
     assert_eq!(outcome.expect_err("unknown").kind(), ErrorKind::Corrupt);
+}
+
+#[test]
+fn refusal_of_a_second_write_is_told_from_a_failure() {
+    assert_eq!(
+        classify("KV PUT failed: 429 Too Many Requests").kind(),
+        ErrorKind::Conflict
+    );
+    assert_eq!(
+        classify("KV PUT failed: 500 Internal Server Error").kind(),
+        ErrorKind::Unavailable
+    );
 }

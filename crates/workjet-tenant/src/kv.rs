@@ -150,10 +150,10 @@ impl<K: KeyValues> KvRates<K> {
         now: Timestamp,
         actual: impl Fn(usize) -> Option<u64> + Send,
     ) -> Result<(), StoreError> {
-        let reservation = self.known().remove(&name(scope, id));
-        let Some(reservation) = reservation.filter(|reservation| !reservation.is_over(now)) else {
+        let Some(reservation) = self.known().remove(&name(scope, id)) else {
             return Ok(());
         };
+        // If its time is over, loading closes it.
         let mut accounts = self.load(scope, reservation.keys().iter(), now).await?;
         let before: BTreeMap<_, _> = accounts
             .iter()

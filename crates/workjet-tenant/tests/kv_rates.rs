@@ -124,6 +124,8 @@ fn value_does_not_grow_with_the_requests() {
     let before = size();
     (64..250).for_each(&request);
     assert!(size() < before + before / 10, "{} after {before}", size());
+    (50..150).for_each(|n| request(20 * n));
+    assert!(size() < before, "what is over takes no place: {}", size());
 }
 
 #[test]

@@ -40,14 +40,8 @@ use workjet_gateway::{RemoteAddress, misconfigured, router};
 
 use crate::bindings::Misconfigured;
 
-/// Answers one request.
-#[cfg(feature = "entry")]
-#[worker::event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response<Body>> {
-    Ok(answer(&request, &env, context).await)
-}
-
-/// Answers one request, for a Worker that has more to do than to be a gateway.
+/// Answers the request that the event handler `fetch` was called with. Cloudflare finds the handler, and the classes in
+/// [`objects`], in the package `workjet-worker`, which is these and nothing more.
 pub async fn answer(request: &Request, env: &Env, context: Context) -> Response<Body> {
     console::start();
     let mut request = http_types::request(request);

@@ -197,6 +197,7 @@ impl<K: KeyValues> RateStore for KvRates<K> {
         };
         let keys = charges.iter().map(|charge| &charge.key);
         let mut accounts = self.load(scope, keys, now).await?;
+        let standings = ledger::standings(&mut accounts, charges, now);
         let ticket = ticket(id);
         let reservation = match ledger::reserve(&mut accounts, room, ticket, charges, now, ttl) {
             Ok(reservation) => reservation,
@@ -215,7 +216,7 @@ impl<K: KeyValues> RateStore for KvRates<K> {
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 return Ok(Decision::Deny {
                     retry_after: Some(WHEN_BUSY),
-                    standings: ledger::standings(&mut accounts, charges, now),
+                    standings,
                 });
             }
             Err(error) => return Err(error),

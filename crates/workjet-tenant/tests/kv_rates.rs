@@ -202,7 +202,13 @@ fn key_that_was_written_too_recently_denies_for_a_second() {
     let rates = KvRates::new(values.clone(), BOUND);
     values.inner().failure = Some(ErrorKind::Conflict);
     match reserve(&rates, "a", 1, 0) {
-        Decision::Deny { retry_after, .. } => assert_eq!(retry_after, Some(Duration::from_secs(1))),
+        Decision::Deny {
+            retry_after,
+            standings,
+        } => {
+            assert_eq!(retry_after, Some(Duration::from_secs(1)));
+            assert_eq!(standings[0].remaining, 10, "nothing was taken");
+        }
         Decision::Allow(_) => panic!("what was not written must not be admitted"),
     }
     values.inner().failure = None;

@@ -72,7 +72,7 @@ pub(crate) fn host(env: &Env, context: Context) -> Result<Host, Misconfigured> {
     let bindings = Bindings(env);
     let store = Arc::new(SqlStore::assume_migrated(D1::new(bindings.database()?)));
     let kv = Kv::new(bindings.cache()?);
-    let sessions = CachedSessions::new(store.clone(), kv.clone(), SystemClock.now());
+    let sessions = CachedSessions::new(store.clone(), kv.clone(), bindings.log_key()?, SystemClock.now());
     let rates: Arc<dyn RateStore> = match bindings.limits()? {
         Limits::Exact => {
             let objects = Objects::new(bindings.rates()?, "the object that counts requests");

@@ -648,7 +648,7 @@ async fn cached_sessions_conform() {
         users: &*store,
         outbox: &*store,
     };
-    let sessions = CachedSessions::new(store.clone(), cache.clone(), at(20));
+    let sessions = CachedSessions::new(store.clone(), cache.clone(), [7; 32], at(20));
     workjet_conformance::session_store(&stage, &sessions).await;
     assert!(
         !cache.0.lock().expect("no panic").is_empty(),

@@ -95,6 +95,7 @@ async fn run(suite: &str, env: &Env) -> worker::Result<Response> {
             let sessions = CachedSessions::new(
                 SqlStore::assume_migrated(D1::new(env.d1("DB")?)),
                 kv,
+                [7; 32],
                 SystemClock.now(),
             );
             workjet_conformance::session_store(&stage, &sessions).await;

@@ -23,6 +23,7 @@ mod console;
 pub mod d1;
 mod error;
 pub mod fetch;
+mod hang_up;
 mod home;
 mod http_types;
 pub mod kv;
@@ -44,6 +45,7 @@ use crate::bindings::Misconfigured;
 /// [`objects`], in the package `workjet-worker`, which is these and nothing more.
 pub async fn answer(request: &Request, env: &Env, context: Context) -> Response<Body> {
     console::start();
+    let signal = request.inner().signal();
     let mut request = http_types::request(request);
     // Set by Cloudflare, whatever the client sends.
     let address = request.headers().get("cf-connecting-ip");
@@ -56,8 +58,11 @@ pub async fn answer(request: &Request, env: &Env, context: Context) -> Response<
     };
     match made.await {
         Ok((core, host)) => {
-            let reply = router(core, host).oneshot(request).await;
-            reply.unwrap_or_else(|never| match never {})
+            let reply = async {
+                let reply = router(core, host).oneshot(request).await;
+                reply.unwrap_or_else(|never| match never {})
+            };
+            hang_up::unless_gone(signal, reply).await
         }
         Err(Misconfigured(reason)) => {
             tracing::error!(reason, "this Worker cannot serve as it is set up");

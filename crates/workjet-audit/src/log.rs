@@ -22,7 +22,8 @@ use jiff::Timestamp;
 use workjet_tenant::{Outbox, PendingRecord, Scope, TenantId};
 
 use self::batch::{Item, Pending, State, Writer};
-use crate::frame::{self, BUNDLE, Note};
+use crate::chain::Hash;
+use crate::frame::{self, BUNDLE};
 use crate::recover::{Ready, corrupt, stopped, unavailable};
 use crate::{AuditError, AuditSink, Checkpoint, Durability, Entry, ErrorKind, LogStore, Logged, Receipt};
 
@@ -258,41 +259,46 @@ impl<S: LogStore> Log<S> {
         writer: &mut Writer,
         now: Option<Timestamp>,
     ) -> Result<(), AuditError> {
+        let mut after = 0;
         loop {
             self.ready(scope, writer).await?;
-            let cursor = writer.opened()?.cursor;
-            let (mut items, through) = self.read_outbox(scope, cursor).await?;
-            let is_all = items.len() < OUTBOX_PAGE;
-            if is_all {
+            let page = self.read_outbox(scope, after).await?;
+            let is_last = page.len() < OUTBOX_PAGE;
+            after = page.last().map_or(after, |record| record.sequence);
+            let mut items = writer.unlogged(&page)?;
+            let cursor = writer.opened()?.cursor.max(after);
+            if is_last {
                 writer.sort_out();
                 if let Some(now) = now {
                     items.extend(
                         writer
                             .unknown_outcomes(scope, now)
                             .iter()
-                            .map(|entry| Item::of(entry, through)),
+                            .map(|entry| Item::of(entry, cursor)),
                     );
                 }
-                items.extend(writer.batch.iter().map(|pending| pending.item(through)));
+                items.extend(writer.batch.iter().map(|pending| pending.item(cursor)));
             }
             if let Err(error) = self.flush(scope, writer, items).await {
                 return Err(self.stop(writer, error));
             }
-            if let Some(outbox) = self.outbox.as_ref().filter(|_| through > cursor) {
-                // Only frees space. What keeps a record from being appended twice is the cursor in the log.
-                let _ = outbox.forget(scope, through).await;
+            if let Some(outbox) = self.outbox.as_ref().filter(|_| !page.is_empty()) {
+                writer.drained.extend(page.iter().map(|record| record.sequence));
+                // Only frees space. What keeps a record from being appended twice is what the log knows of it.
+                if outbox.forget(scope, after).await.is_ok() {
+                    writer.drained.retain(|&sequence| sequence > after);
+                }
             }
-            if is_all {
+            if is_last {
                 return Ok(());
             }
         }
     }
 
-    /// The next page of the outbox, and the sequence number of its last record.
-    async fn read_outbox(&self, scope: &Scope, after: u64) -> Result<(Vec<Item>, u64), AuditError> {
-        let (mut items, mut through) = (Vec::new(), after);
+    /// The next page of the outbox.
+    async fn read_outbox(&self, scope: &Scope, after: u64) -> Result<Vec<PendingRecord>, AuditError> {
         let Some(outbox) = &self.outbox else {
-            return Ok((items, through));
+            return Ok(Vec::new());
         };
         let page = outbox.pending(scope, after, OUTBOX_PAGE).await.map_err(|error| {
             AuditError::new(
@@ -300,24 +306,18 @@ impl<S: LogStore> Log<S> {
                 format!("cannot read the outbox of the audit log: {error}"),
             )
         })?;
-        for PendingRecord { sequence, record } in page {
-            let entry = record.as_str();
-            if !frame::is_loggable(entry) || sequence <= through {
+        let mut last = after;
+        for PendingRecord { sequence, record } in &page {
+            if !frame::is_loggable(record.as_str()) || *sequence <= last {
                 let message = format!(
                     "outbox record {sequence} of {} is not an audit entry",
                     scope.tenant()
                 );
                 return Err(AuditError::new(ErrorKind::Invalid, message));
             }
-            through = sequence;
-            items.push(Item {
-                entry: entry.to_owned(),
-                note: Note::of_json(entry),
-                cursor: through,
-                is_awaited: false,
-            });
+            last = *sequence;
         }
-        Ok((items, through))
+        Ok(page)
     }
 
     /// Opens the log, or finds out what became of a flush whose leader was dropped.
@@ -380,6 +380,7 @@ impl<S: LogStore> Log<S> {
             batch,
             is_uncertain,
             overdue,
+            ..
         } = writer
         else {
             unreachable!("a log is made ready before it is written")
@@ -426,6 +427,11 @@ impl<S: LogStore> Log<S> {
             ready
                 .recent
                 .extend(places.filter_map(|pending| Some((pending.leaf, pending.planned?))));
+            let first = at.size - flush.len() as u64;
+            let own = flush.iter().zip(first..).filter(|(item, _)| !item.is_awaited);
+            ready
+                .recent
+                .extend(own.map(|(item, index)| (Hash::leaf(item.entry.as_bytes()), index)));
             flush.iter().for_each(|item| ready.open.note(item.note.as_ref()));
             ready.swap_head(&self.store, scope, Durability::Process).await?;
 

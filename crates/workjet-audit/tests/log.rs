@@ -182,6 +182,36 @@ fn outbox_comes_before_the_append_and_each_record_once() {
 }
 
 #[test]
+fn changes_in_a_database_that_was_restored_or_made_anew_are_logged() {
+    let scope = scope();
+    let outbox = Arc::new(Records::default());
+    let store = MemoryLogStore::new();
+    block_on(async {
+        let log = Log::new(store.clone()).with_outbox(outbox.clone());
+        for n in 0..6 {
+            outbox.put(&entry(format!("before-{n}"), Kind::AdminKeyCreated));
+        }
+        log.append(&scope, intent(1)).await.expect("is logged");
+        // Its numbers begin anew, and pass those that the log has seen.
+        outbox.clear();
+        for n in 0..9 {
+            outbox.put(&entry(format!("after-{n}"), Kind::AdminKeyCreated));
+            if n % 2 == 0 {
+                log.drain_outbox(&scope).await.expect("is logged");
+            }
+        }
+        let log = Log::new(store.restart(true)).with_outbox(outbox.clone());
+        log.start(&scope, now()).await.expect("opens");
+        let logged: Vec<String> = ids(&store)
+            .into_iter()
+            .filter(|id| id.starts_with("after"))
+            .collect();
+        let made: Vec<String> = (0..9).map(|n| format!("after-{n}")).collect();
+        assert_eq!(logged, made, "each change once");
+    });
+}
+
+#[test]
 fn outbox_that_holds_nonsense_or_does_not_answer_stops_appends_but_not_for_good() {
     let scope = scope();
     let outbox = Arc::new(Records::default());

@@ -1,10 +1,10 @@
 //! What waits to be written, and what of it will be.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use futures_channel::oneshot;
 use jiff::Timestamp;
-use workjet_tenant::{Actor, Scope};
+use workjet_tenant::{Actor, PendingRecord, Scope};
 
 use crate::chain::Hash;
 use crate::frame::Note;
@@ -21,6 +21,8 @@ pub(super) struct Writer {
     pub(super) is_uncertain: bool,
     /// Requests whose intents are to be closed as unknown with the next flush.
     pub(super) overdue: Vec<String>,
+    /// Outbox records that were logged and could not be forgotten.
+    pub(super) drained: BTreeSet<u64>,
 }
 
 #[derive(Default)]
@@ -101,6 +103,30 @@ impl Writer {
             State::Stopped(error) => Err(error.clone()),
             State::Unopened => unreachable!("a log is made ready before it is used"),
         }
+    }
+
+    /// What of the outbox is not in the log yet.
+    ///
+    /// A record at or below the cursor was logged, and is still there because a crash came before it was forgotten; then it
+    /// is among the newest entries. Or the database is not the one that the cursor counted in: it was restored from a backup
+    /// or made anew, and gives out numbers that were used before. Better logged twice under one id than never.
+    pub(super) fn unlogged(&self, page: &[PendingRecord]) -> Result<Vec<Item>, AuditError> {
+        let ready = self.opened()?;
+        let is_logged = |sequence: u64, entry: &str| {
+            sequence <= ready.cursor
+                && (self.drained.contains(&sequence)
+                    || ready.recent.contains_key(&Hash::leaf(entry.as_bytes())))
+        };
+        Ok(page
+            .iter()
+            .filter(|record| !is_logged(record.sequence, record.record.as_str()))
+            .map(|record| Item {
+                entry: record.record.as_str().to_owned(),
+                note: Note::of_json(record.record.as_str()),
+                cursor: ready.cursor.max(record.sequence),
+                is_awaited: false,
+            })
+            .collect())
     }
 
     /// Leaves in the batch what is to be written, and answers the rest: entries that have a place already, and intents and

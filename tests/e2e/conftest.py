@@ -87,7 +87,7 @@ def workers(pytestconfig):
 def gateway(mock, workers, tmp_path_factory):
     """The gateway with its defaults: every detector redacts, in both directions."""
     if workers:
-        yield workers.worker(configuration(mock))
+        yield workers.worker(configuration(mock), keep=True)
         return
     gateway = Gateway(tmp_path_factory.mktemp("gateway"), configuration(mock)).start()
     yield gateway

@@ -49,6 +49,7 @@ class Process:
         self.owner = self.call("POST", "/admin/v1/bootstrap", {}, key=BOOTSTRAP_TOKEN)["key"]
         self.log = []
         self.next = 0
+        self.keep = False
 
     def call(self, method, path, body=None, key=None):
         data = None if body is None else json.dumps(body).encode()
@@ -85,11 +86,14 @@ class Pool:
     def __init__(self):
         self.running = collections.OrderedDict()
 
-    def worker(self, text):
+    def worker(self, text, keep=False):
+        """A view of the Worker with this configuration; `keep` for one that is used until the end."""
         process = self.running.pop(text, None) or Process(text)
+        process.keep = process.keep or keep
         self.running[text] = process
-        while len(self.running) > MOST:
-            self.running.popitem(last=False)[1].stop()
+        idle = [text for text, process in self.running.items() if not process.keep]
+        for text in idle[:-MOST]:
+            self.running.pop(text).stop()
         return Worker(process)
 
     def stop(self):

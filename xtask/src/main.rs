@@ -9,6 +9,7 @@ mod deny;
 mod e2e;
 mod examples;
 mod load;
+mod parity;
 mod prices;
 mod steps;
 mod wasm;

@@ -345,6 +345,13 @@ impl<S: LogStore> Log<S> {
             let index = pending.planned.expect("just checked");
             pending.tell(Ok(index));
         }
+        // What is left was not written, and gets its place anew.
+        for pending in &mut writer.batch {
+            pending.planned = None;
+        }
+        writer
+            .overdue
+            .retain(|request| ready.open.0.contains_key(request));
         writer.state = State::Ready(ready);
         writer.is_uncertain = false;
         Ok(())

@@ -217,3 +217,26 @@ fn log_that_may_read_back_goes_on_after_a_failed_write_and_logs_what_is_sent_aga
     // Opening writes the journal and the head, each entry both, and the end of a bundle all three.
     assert_eq!(steps, 2 + 10 * 2 + 3);
 }
+
+#[test]
+fn intent_is_closed_once_also_if_the_write_that_closed_it_was_not_seen_to_end() {
+    let scope = scope();
+    block_on(async {
+        for step in 0..2 {
+            let store = MemoryLogStore::new();
+            let log = remote(&store).with_read_back();
+            log.append(&scope, intent(1)).await.expect("is logged");
+            store.fail_at(step, Fault::After);
+            let late = now() + DEADLINE;
+            log.close_overdue(&scope, late, DEADLINE)
+                .await
+                .expect_err("its acknowledgement is lost");
+            store.mend();
+            log.append(&scope, intent(2)).await.expect("is logged");
+            log.close_overdue(&scope, now(), DEADLINE)
+                .await
+                .expect("an answer");
+            assert_eq!(ids(&store), ["i-1", "r-1-unknown", "i-2"], "write {step}");
+        }
+    });
+}

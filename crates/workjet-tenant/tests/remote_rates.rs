@@ -156,3 +156,44 @@ fn errors_keep_their_kind_and_their_words() {
     let error = now_or_never(store.release(&scope("acme"), &id(), now())).expect_err("it is broken");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
+
+/// Does what it is asked, and loses the first answers.
+struct Lossy {
+    rates: MemoryRates,
+    losses: std::sync::atomic::AtomicUsize,
+}
+
+#[async_trait]
+impl RateTransport for Lossy {
+    async fn call(&self, scope: &Scope, request: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        use std::sync::atomic::Ordering::SeqCst;
+        let reply = serve_rates(&self.rates, scope, &request).await;
+        let is_lost = self
+            .losses
+            .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1))
+            .is_ok();
+        if is_lost {
+            return Err(StoreError::unavailable("the answer was lost"));
+        }
+        Ok(reply)
+    }
+}
+
+#[test]
+fn lost_answer_is_asked_for_once_more_and_takes_nothing_more() {
+    let lossy = |losses| {
+        let wire = Lossy {
+            rates: MemoryRates::new(),
+            losses: std::sync::atomic::AtomicUsize::new(losses),
+        };
+        RemoteRates::new(wire, Consistency::Strict)
+    };
+    assert_eq!(
+        reserve(&lossy(1)).expect("an answer"),
+        reserve(&MemoryRates::new()).expect("an answer")
+    );
+    assert_eq!(
+        reserve(&lossy(2)).expect_err("not for ever").kind(),
+        ErrorKind::Unavailable
+    );
+}

@@ -70,10 +70,14 @@ impl WorkerTools {
 
     /// `wrangler`, told where the Worker is.
     pub(crate) fn wrangler(&self, tools: &Tools) -> Command {
+        let folder = tools.root.join("adapters/cloudflare");
         let mut command = tools.program(self.bin("wrangler"));
         command
             .env("WRANGLER_SEND_METRICS", "false")
-            .current_dir(tools.root.join("adapters/cloudflare"));
+            // Or it looks beside the module that it is given.
+            .arg("--config")
+            .arg(folder.join("wrangler.toml"))
+            .current_dir(folder);
         command
     }
 

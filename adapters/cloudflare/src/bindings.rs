@@ -89,7 +89,9 @@ impl Bindings<'_> {
     }
 
     pub(crate) fn bootstrap_token(self) -> Option<SecretString> {
-        self.text("BOOTSTRAP_TOKEN").map(SecretString::from)
+        // A token that was pasted with its line end is meant without.
+        self.text("BOOTSTRAP_TOKEN")
+            .map(|token| SecretString::from(token.trim()))
     }
 
     fn key(self, name: &str) -> Result<[u8; 32], Misconfigured> {

@@ -21,7 +21,7 @@ use worker::send::{SendFuture, SendWrapper};
 use worker::{DurableObject, Env, Request, Response, State, Storage, durable_object};
 use workjet_audit::Log;
 use workjet_auth::Operator;
-use workjet_gateway::upkeep::{Alarm, AlarmedLog, Upkeep};
+use workjet_gateway::upkeep::{self, Alarm, AlarmedLog, Upkeep};
 use workjet_gateway::{Clock as _, Timeouts};
 use workjet_sql::{SqlLog, SqlRates, SqlStore};
 use workjet_tenant::remote::serve_rates;
@@ -63,8 +63,18 @@ impl DurableObject for AuditLog {
     async fn alarm(&self) -> worker::Result<Response> {
         match self.ring().await {
             Ok(()) => Response::empty(),
-            // Thrown, it makes the runtime ring again, later and later.
-            Err(Unable(reason)) => Err(worker::Error::RustError(reason)),
+            Err(Unable(reason)) => {
+                tracing::error!(
+                    reason,
+                    "the alarm of an audit log cannot do its work; it rings again"
+                );
+                // Thrown, the error would make the runtime ring again too, but six times at most.
+                let alarm = ObjectAlarm(SendWrapper(self.state.storage()));
+                match alarm.set(upkeep::retry(SystemClock.now())).await {
+                    Ok(()) => Response::empty(),
+                    Err(error) => Err(worker::Error::RustError(error.to_string())),
+                }
+            }
         }
     }
 }

@@ -283,10 +283,13 @@ impl<S: LogStore> Log<S> {
                 return Err(self.stop(writer, error));
             }
             if let Some(outbox) = self.outbox.as_ref().filter(|_| !page.is_empty()) {
-                writer.drained.extend(page.iter().map(|record| record.sequence));
-                // Only frees space. What keeps a record from being appended twice is what the log knows of it.
-                if outbox.forget(scope, after).await.is_ok() {
-                    writer.drained.retain(|&sequence| sequence > after);
+                // What keeps a record from being logged twice, should it stay, is what the log knows of it.
+                match outbox.forget(scope, after).await {
+                    Ok(()) => writer.drained.retain(|&sequence, _| sequence > after),
+                    Err(_) => writer.drained.extend(page.iter().map(|record| {
+                        let leaf = Hash::leaf(record.record.as_str().as_bytes());
+                        (record.sequence, leaf)
+                    })),
                 }
             }
             if is_last {

@@ -7,7 +7,6 @@
 //! {"v":1,"tenant":"acme","call":"append","entry":{…}}         {"v":1,"appended":7}
 //! {"v":1,"tenant":"acme","call":"checkpoint"}                 {"v":1,"checkpoint":"8 4f…"}
 //! {"v":1,"tenant":"acme","call":"read","from":0,"limit":256}  {"v":1,"entries":[{"index":0,"entry":{…}},…]}
-//! {"v":1,"tenant":"acme","call":"drain"}                      {"v":1,"drained":true}
 //!                                                             {"v":1,"error":{"kind":"stopped","message":"…"}}
 //! ```
 //! A reply that is lost leaves open whether the entry was logged. The sink then asks once more, since an entry that is there
@@ -93,17 +92,6 @@ impl<T: LogTransport> RemoteSink<T> {
     /// The log that `transport` leads to.
     pub const fn new(transport: T) -> Self {
         Self { transport }
-    }
-
-    /// Has the other end append what waits in the scope's outbox. For after a change that no request follows.
-    ///
-    /// # Errors
-    /// As for [`AuditSink::append`].
-    pub async fn drain_outbox(&self, scope: &Scope) -> Result<(), AuditError> {
-        match self.call(scope, Call::Drain).await? {
-            Answer::Drained(_) => Ok(()),
-            _ => Err(misunderstood()),
-        }
     }
 
     async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, AuditError> {
@@ -197,10 +185,6 @@ async fn answer<S: LogStore>(log: &Log<S>, scope: &Scope, request: &[u8]) -> Res
             let place = |Logged { index, entry }| Place { index, entry };
             Answer::Entries(entries.into_iter().map(place).collect())
         }
-        Call::Drain => {
-            log.drain_outbox(scope).await?;
-            Answer::Drained(true)
-        }
     })
 }
 
@@ -234,7 +218,6 @@ enum Call {
     Append { entry: Box<Entry> },
     Checkpoint,
     Read { from: u64, limit: u32 },
-    Drain,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -243,7 +226,6 @@ enum Answer {
     Appended(u64),
     Checkpoint(String),
     Entries(Vec<Place>),
-    Drained(bool),
     Error(Failure),
 }
 

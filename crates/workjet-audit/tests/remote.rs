@@ -220,6 +220,6 @@ fn change_is_logged_when_it_is_asked_for() {
         .with_remote_callers();
     let sink = RemoteSink::new(Wire(log));
     outbox.put(&entry("key", Kind::AdminKeyCreated));
-    block_on(sink.drain_outbox(&scope())).expect("is logged");
+    block_on(sink.checkpoint(&scope())).expect("an answer");
     assert_eq!(ids(&store), ["key"]);
 }

@@ -29,6 +29,11 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// How soon an object tries again after its log did not answer.
 const RETRY: Duration = Duration::from_secs(60);
 
+/// When an object tries again whose log could not be tended, or not even opened.
+pub fn retry(now: Timestamp) -> Timestamp {
+    later(now, RETRY)
+}
+
 /// The audit log, and what has to be done to it. Clones share the log.
 pub struct Upkeep<S> {
     log: Arc<Log<S>>,
@@ -148,13 +153,13 @@ impl<S: LogStore> Upkeep<S> {
     /// Does what is due for one tenant's log, and says when to wake for the next; none if nothing is open.
     pub async fn tend(&self, scope: &Scope, now: Timestamp) -> Option<Timestamp> {
         if !self.close(scope, now).await {
-            return Some(later(now, RETRY));
+            return Some(retry(now));
         }
         match self.log.due(scope, self.deadline).await {
             Ok(due) => due,
             Err(error) => {
                 tracing::error!(tenant = %scope.tenant(), %error, "the audit log does not say what is open");
-                Some(later(now, RETRY))
+                Some(retry(now))
             }
         }
     }

@@ -11,8 +11,8 @@ use crate::packed::{pack, pieces, unpack};
 /// A [`LogStore`] whose journal and head are in a database, and whose immutable objects are elsewhere: in a Durable Object
 /// beside R2.
 ///
-/// One writer per log is what every [`LogStore`] asks for. What keeps a second one out here are the conditions in the
-/// statements; a call whose future is dropped takes effect at once or never if the [`Database`]'s calls do, as those of a
+/// One writer per log is what every [`LogStore`] asks for. The conditions in the statements notice a
+/// second one that appends or swaps the head, not one that starts the journal anew; a call whose future is dropped takes effect at once or never if the [`Database`]'s calls do, as those of a
 /// Durable Object.
 #[derive(Debug, Clone)]
 pub struct SqlLog<D, O> {

@@ -74,6 +74,7 @@ pub fn classify(message: &str) -> StoreError {
 /// - A key that was written too recently denies for a second, so a key admits no more than the store takes writes. Settling
 ///   what was reserved writes nothing.
 /// - Charges on several keys are several writes; if a later one fails, what the earlier ones took stays taken.
+/// - A refund within a second of its reservation meets the store's own limit of one write a second, and is lost.
 #[derive(Debug)]
 pub struct KvRates<K> {
     values: K,

@@ -1,6 +1,6 @@
 //! What waits to be written, and what of it will be.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use futures_channel::oneshot;
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ pub(super) struct Writer {
     /// Requests whose intents are to be closed as unknown with the next flush.
     pub(super) overdue: Vec<String>,
     /// Outbox records that were logged and could not be forgotten.
-    pub(super) drained: BTreeSet<u64>,
+    pub(super) drained: BTreeMap<u64, Hash>,
 }
 
 #[derive(Default)]
@@ -113,9 +113,9 @@ impl Writer {
     pub(super) fn unlogged(&self, page: &[PendingRecord]) -> Result<Vec<Item>, AuditError> {
         let ready = self.opened()?;
         let is_logged = |sequence: u64, entry: &str| {
-            sequence <= ready.cursor
-                && (self.drained.contains(&sequence)
-                    || ready.recent.contains_key(&Hash::leaf(entry.as_bytes())))
+            let leaf = Hash::leaf(entry.as_bytes());
+            let was_drained = self.drained.get(&sequence) == Some(&leaf);
+            sequence <= ready.cursor && (was_drained || ready.recent.contains_key(&leaf))
         };
         Ok(page
             .iter()

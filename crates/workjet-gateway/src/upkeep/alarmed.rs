@@ -59,7 +59,7 @@ impl<S: LogStore, A: Alarm> AlarmedLog<S, A> {
         // Set only afterwards, an alarm would be lost with an object that ends in between.
         self.wind(now).await?;
         let reply = remote::serve(self.upkeep.log(), scope, request).await;
-        // It may have rung in between, where there is more than one thread, and not have seen what was written.
+        // It may have rung in between, and not have seen what was written.
         self.wind(now).await?;
         Ok(reply)
     }

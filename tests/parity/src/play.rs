@@ -204,6 +204,8 @@ impl<'a> Stage<'a> {
         };
         let mut open = begin(&self.home.authority, sent).await?;
         let reply = open.events(events).await?;
+        // Under workerd, a client that leaves while the Worker is in the middle of writing is not always noticed.
+        tokio::time::sleep(Duration::from_millis(700)).await;
         drop(open);
         // The provider says more, bit by bit, until the home has noticed and reads on for the usage alone.
         for _ in 0..10 {

@@ -8,7 +8,10 @@
 //! A suite that fails panics, and a panic ends a Worker on the spot: the request gets an error, and the words of the
 //! suite are on the console. `run.mjs` starts a Worker with empty stores for each suite and puts both together.
 #![cfg(target_arch = "wasm32")]
-#![allow(missing_docs, reason = "the macros of `worker` make functions for JavaScript, and document none")]
+#![allow(
+    missing_docs,
+    reason = "the macros of `worker` make functions for JavaScript, and document none"
+)]
 #![allow(
     missing_debug_implementations,
     reason = "made and held by JavaScript, which prints nothing of them"

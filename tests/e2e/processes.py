@@ -102,6 +102,8 @@ class Home:
     key = None
     # None without TLS.
     ca = None
+    # How long a client is still before it leaves, in seconds.
+    still_before_leaving = 0
 
     def tls(self):
         return ssl.create_default_context(cafile=self.ca) if self.ca else None

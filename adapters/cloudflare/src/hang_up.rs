@@ -26,6 +26,9 @@ pub(crate) async fn unless_gone(
     signal: AbortSignal,
     reply: impl Future<Output = Response<Body>>,
 ) -> Response<Body> {
+    if signal.aborted() {
+        return Response::new(Body::empty());
+    }
     let (going, gone) = oneshot::channel::<()>();
     let held = Held::default();
     let ear = Ear::new(signal, {
@@ -33,12 +36,17 @@ pub(crate) async fn unless_gone(
         move || {
             // Its other end learns of that, too.
             drop(going.take());
-            drop(held.lock().take());
+            *held.lock() = Kept::Gone;
         }
     });
     match select(pin!(reply), gone).await {
         Either::Left((response, _)) => response.map(|body| {
-            *held.lock() = Some(body);
+            {
+                let mut kept = held.lock();
+                if matches!(*kept, Kept::Nothing) {
+                    *kept = Kept::Body(body);
+                }
+            }
             Body::new(Attended { held, _ear: ear })
         }),
         // Nobody reads it.
@@ -48,10 +56,28 @@ pub(crate) async fn unless_gone(
 
 /// A body until its client has gone.
 #[derive(Clone, Default)]
-struct Held(Arc<Mutex<Option<Body>>>);
+struct Held(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+enum Kept {
+    #[default]
+    Nothing,
+    Body(Body),
+    /// The client was faster than its reply.
+    Gone,
+}
+
+impl Kept {
+    const fn body(&self) -> Option<&Body> {
+        match self {
+            Self::Body(body) => Some(body),
+            Self::Nothing | Self::Gone => None,
+        }
+    }
+}
 
 impl Held {
-    fn lock(&self) -> MutexGuard<'_, Option<Body>> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -71,17 +97,17 @@ impl http_body::Body for Attended {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match &mut *self.held.lock() {
-            Some(body) => Pin::new(body).poll_frame(context),
-            None => Poll::Ready(None),
+            Kept::Body(body) => Pin::new(body).poll_frame(context),
+            Kept::Nothing | Kept::Gone => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.held.lock().as_ref().is_none_or(Body::is_end_stream)
+        self.held.lock().body().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.held.lock().as_ref().map(Body::size_hint).unwrap_or_default()
+        self.held.lock().body().map(Body::size_hint).unwrap_or_default()
     }
 }
 

@@ -25,6 +25,9 @@ use crate::transport::Objects;
 /// How long KV may serve an old value.
 const KV_BOUND: Duration = Duration::from_secs(60);
 
+/// How long the runtime lets work go on for a client that has gone.
+const GRACE: Duration = Duration::from_secs(30);
+
 /// Made by the first request of an isolate that finds everything in place. Nothing in it belongs to that request.
 static CORE: OnceLock<Arc<Core>> = OnceLock::new();
 
@@ -63,6 +66,7 @@ pub(crate) async fn core(env: &Env, host: &Host) -> Result<Arc<Core>, Misconfigu
     let mut options = CoreOptions::from_config(&config, secrets, log_key)
         .map_err(|error| Misconfigured(error.to_string()))?;
     options.bootstrap_token = bindings.bootstrap_token();
+    options.timeouts = options.timeouts.within(GRACE);
     // Two requests may have come this far at once; either core is right.
     Ok(CORE.get_or_init(|| Arc::new(Core::new(options))).clone())
 }

@@ -81,7 +81,11 @@ pub(super) async fn start(configuration: &str) -> Result<Started> {
 }
 
 fn core(config: &Config) -> Result<Core> {
-    let provider = |name: &str| name.trim_start_matches("MOCK_").trim_end_matches("_KEY").to_lowercase();
+    let provider = |name: &str| {
+        name.trim_start_matches("MOCK_")
+            .trim_end_matches("_KEY")
+            .to_lowercase()
+    };
     let secrets = Secrets {
         provider_keys: PROVIDER_KEYS
             .iter()
@@ -89,5 +93,9 @@ fn core(config: &Config) -> Result<Core> {
             .collect(),
         metrics_token: None,
     };
-    Ok(Core::new(CoreOptions::from_config(config, secrets, COMMITMENT_KEY)?))
+    Ok(Core::new(CoreOptions::from_config(
+        config,
+        secrets,
+        COMMITMENT_KEY,
+    )?))
 }

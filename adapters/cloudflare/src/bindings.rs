@@ -16,7 +16,12 @@ pub(crate) struct Misconfigured(pub(crate) String);
 
 impl From<ConfigError> for Misconfigured {
     fn from(error: ConfigError) -> Self {
-        Self(error.to_string())
+        // The reason may repeat what somebody wrote into the wrong line. Clients learn where that is.
+        tracing::error!(%error, "WORKJET_CONFIG cannot be honoured");
+        Self(format!(
+            "line {} of {} cannot be honoured: the Worker's log says why (`wrangler tail`)",
+            error.line, error.file
+        ))
     }
 }
 

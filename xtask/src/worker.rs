@@ -208,6 +208,8 @@ fn test(tools: &Tools, kit: &WorkerTools, arguments: &[String]) -> Result<()> {
         "--package",
         "workjet-cloudflare",
         "--package",
+        "workjet-worker",
+        "--package",
         "workjet-worker-conformance",
         "--target",
         "wasm32-unknown-unknown",

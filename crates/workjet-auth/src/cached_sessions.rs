@@ -66,7 +66,7 @@ impl<C: SessionCache + ?Sized> SessionCache for Arc<C> {
 
 /// A [`SessionStore`] with a cache in front, for one request: it remembers the session that the request came with.
 ///
-/// What it finds may be up to 55 seconds old, the time of last use too; `list` always asks the truth.
+/// What it finds may be up to 55 seconds old, the time of last use too; `find_latest_by_hash` and `list` ask the truth.
 pub struct CachedSessions<S, C> {
     truth: S,
     cache: C,
@@ -164,6 +164,10 @@ impl<S: SessionStore, C: SessionCache> SessionStore for CachedSessions<S, C> {
             }
         }
         Ok(Some(copy.session))
+    }
+
+    async fn find_latest_by_hash(&self, hash: &SessionHash) -> Result<Option<StoredSession>, StoreError> {
+        self.truth.find_by_hash(hash).await
     }
 
     async fn create(&self, scope: &Scope, session: &NewSession) -> Result<(), StoreError> {

@@ -81,6 +81,12 @@ pub trait SessionStore: Send + Sync {
     /// The session with this hash, of any tenant, ended ones included for as long as the store keeps them.
     async fn find_by_hash(&self, hash: &SessionHash) -> Result<Option<StoredSession>, StoreError>;
 
+    /// The same, as it is now: for what nobody may do with a right that they had a minute ago. A store that always answers so
+    /// needs no other.
+    async fn find_latest_by_hash(&self, hash: &SessionHash) -> Result<Option<StoredSession>, StoreError> {
+        self.find_by_hash(hash).await
+    }
+
     /// Adds a session, seen last when it was created. Never replaces one.
     ///
     /// # Errors
@@ -116,6 +122,10 @@ pub trait SessionStore: Send + Sync {
 impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
     async fn find_by_hash(&self, hash: &SessionHash) -> Result<Option<StoredSession>, StoreError> {
         (**self).find_by_hash(hash).await
+    }
+
+    async fn find_latest_by_hash(&self, hash: &SessionHash) -> Result<Option<StoredSession>, StoreError> {
+        (**self).find_latest_by_hash(hash).await
     }
 
     async fn create(&self, scope: &Scope, session: &NewSession) -> Result<(), StoreError> {

@@ -4,8 +4,8 @@
 //! Anthropic's clients send it) or the session cookie; whatever is wrong with it, the answer is the same 401.
 
 use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, ORIGIN};
-use jiff::{SignedDuration, Timestamp};
-use workjet_auth::{ApiKey, Principal, SessionToken, cookie, same_origin};
+use jiff::SignedDuration;
+use workjet_auth::{ApiKey, Principal, SessionToken, StoredSession, cookie, same_origin};
 use workjet_tenant::Scope;
 
 use crate::{Host, Refusal};
@@ -42,17 +42,40 @@ pub async fn authenticate(
     headers: &HeaderMap,
     changes_state: bool,
 ) -> Result<Authenticated, Refusal> {
-    let now = host.clock.now();
     match credential(headers)? {
-        Credential::Key(key) => by_key(host, &key, now).await,
+        Credential::Key(key) => by_key(host, &key).await,
         Credential::Session(token) => {
             if changes_state {
-                from_own_page(headers, "a page of another origin may not use your session")?;
+                from_own_page(headers, FOREIGN_PAGE)?;
             }
-            by_session(host, &token, now).await
+            by_session(host, &token, host.sessions.find_by_hash(&token.hash()).await?)
         }
     }
 }
+
+/// The same for a request that changes who may do what: it is not decided by a copy of a session. Else somebody whose rights
+/// were just taken away could give them to another.
+///
+/// # Errors
+/// As for [`authenticate`].
+pub(crate) async fn authenticate_to_administer(
+    host: &Host,
+    headers: &HeaderMap,
+) -> Result<Authenticated, Refusal> {
+    match credential(headers)? {
+        Credential::Key(key) => by_key(host, &key).await,
+        Credential::Session(token) => {
+            from_own_page(headers, FOREIGN_PAGE)?;
+            by_session(
+                host,
+                &token,
+                host.sessions.find_latest_by_hash(&token.hash()).await?,
+            )
+        }
+    }
+}
+
+const FOREIGN_PAGE: &str = "a page of another origin may not use your session";
 
 /// Refuses what a page of another origin sent, in the words of `message`.
 pub(crate) fn from_own_page(headers: &HeaderMap, message: &'static str) -> Result<(), Refusal> {
@@ -89,7 +112,8 @@ fn credential(headers: &HeaderMap) -> Result<Credential, Refusal> {
         .ok_or_else(Refusal::unauthenticated)
 }
 
-async fn by_key(host: &Host, key: &ApiKey, now: Timestamp) -> Result<Authenticated, Refusal> {
+async fn by_key(host: &Host, key: &ApiKey) -> Result<Authenticated, Refusal> {
+    let now = host.clock.now();
     let stored = host.keys.find_by_hash(&key.hash()).await?;
     let stored = stored.ok_or_else(Refusal::unauthenticated)?;
     let principal = stored.verify(key, now).map_err(|_| Refusal::unauthenticated())?;
@@ -106,8 +130,12 @@ async fn by_key(host: &Host, key: &ApiKey, now: Timestamp) -> Result<Authenticat
     Ok(Authenticated { principal })
 }
 
-async fn by_session(host: &Host, token: &SessionToken, now: Timestamp) -> Result<Authenticated, Refusal> {
-    let stored = host.sessions.find_by_hash(&token.hash()).await?;
+fn by_session(
+    host: &Host,
+    token: &SessionToken,
+    stored: Option<StoredSession>,
+) -> Result<Authenticated, Refusal> {
+    let now = host.clock.now();
     let stored = stored.ok_or_else(Refusal::unauthenticated)?;
     let principal = stored
         .verify(token, now)

@@ -313,6 +313,12 @@ fn disabled_user_is_out_within_a_minute() {
         at(11),
         &record()
     )));
+    assert!(scene.lets_in(12), "by a copy");
+    let latest = done(scene.request(12).find_latest_by_hash(&scene.token.hash())).expect("it is there");
+    assert!(
+        latest.verify(&scene.token, at(12)).is_err(),
+        "but not where it counts"
+    );
     assert!(!scene.lets_in(11 + 60));
 }
 

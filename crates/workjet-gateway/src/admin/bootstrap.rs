@@ -91,11 +91,11 @@ impl Admin {
     /// was, of those who are not disabled.
     ///
     /// If no owner is left whom a link would let in (two may have disabled each other), the one who is called so becomes an
-    /// owner, since whoever holds the token runs this gateway; without a name it is the first owner who was disabled, or a
-    /// new one.
+    /// owner, since whoever holds the token runs this gateway; without a name it is the first owner who was disabled.
     ///
     /// # Errors
-    /// [`NotFound`](super::AdminErrorKind::NotFound) if there are owners, and none of them is called `login`.
+    /// [`NotFound`](super::AdminErrorKind::NotFound) if there are owners and none of them is called `login`, or there are none
+    /// and nobody is named.
     pub async fn owner_to_let_in(
         &self,
         operator: &Operator,
@@ -117,7 +117,11 @@ impl Admin {
             .filter(is_called)
             .filter(|user| login.is_some() || user.role == Role::Owner);
         let Some(user) = called.min_by_key(|user| user.created) else {
-            let login = login.cloned().unwrap_or_else(first_owner);
+            let Some(login) = login.cloned() else {
+                let message =
+                    "no owner is left: say who is to be one, as in {\"email\": \"owner@example.com\"}";
+                return Err(AdminError::not_found(message.to_owned()));
+            };
             return Ok(self
                 .create_user(&scope, login, Role::Owner, None, now)
                 .await?

@@ -19,7 +19,7 @@ use super::answer::answer;
 use super::form::{form, optional_form};
 use super::{App, links};
 use crate::admin::{Admin, AdminError, IssuedLink, may_grant};
-use crate::pipeline::authenticate;
+use crate::authenticate::{Authenticated, authenticate, authenticate_to_administer};
 use crate::{Host, Refusal};
 
 /// How long a key that was replaced goes on, in seconds, unless the request says otherwise: a day.
@@ -54,16 +54,18 @@ struct Desk {
 impl Desk {
     /// For a request that only looks.
     async fn open(app: &App, request: &Parts) -> Result<Self, Refusal> {
-        Self::at(app, request, false).await
+        Self::of(app, authenticate(&app.host, &request.headers, false).await?)
     }
 
     /// For a request that changes something, which a cookie allows to our own pages alone.
     async fn to_change(app: &App, request: &Parts) -> Result<Self, Refusal> {
-        Self::at(app, request, true).await
+        Self::of(
+            app,
+            authenticate_to_administer(&app.host, &request.headers).await?,
+        )
     }
 
-    async fn at(app: &App, request: &Parts, changes_state: bool) -> Result<Self, Refusal> {
-        let caller = authenticate(&app.host, &request.headers, changes_state).await?;
+    fn of(app: &App, caller: Authenticated) -> Result<Self, Refusal> {
         let scope = caller.scope().clone();
         if !scope.role().may_administer() {
             return Err(Refusal::forbidden("this takes an admin or owner"));

@@ -46,6 +46,9 @@ impl WorkerTools {
     pub(crate) fn worker_build(&self, tools: &Tools) -> Command {
         let mut command = tools.program(&self.worker_build);
         command
+            // A request whose client has gone is finished all the same. Cut off in the middle, it would leave half of what it
+            // had taken in the module's memory, which it shares with everybody else's.
+            .env("RUN_TO_COMPLETION", "1")
             .env("WASM_BINDGEN_BIN", &self.wasm_bindgen)
             .env("WASM_OPT_BIN", self.bin("wasm-opt"))
             .env("ESBUILD_BIN", self.bin("esbuild"));

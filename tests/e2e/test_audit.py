@@ -38,7 +38,7 @@ def test_a_request_leaves_an_intent_and_an_outcome(mock, gateway, dialect, provi
     if provider != "ollama":
         assert outcome["tokens"]["cache_read"] == 20
     assert intent["log"]["index"] < outcome["log"]["index"]
-    for secret in ("1111", gateway.key, "mock-key"):
+    for secret in ("1111 1111", "11111111", gateway.key, "mock-key"):
         assert secret not in json.dumps(entries)
 
 

@@ -149,7 +149,9 @@ def test_what_was_found_is_recorded_but_not_shown(mock, gateway, dialect, provid
     [finding] = outcome["findings"]
     assert (finding["detector"], finding["action"], finding["direction"]) == ("credit_card", "redact", "response")
     assert finding["count"] == 2
-    assert "1111" not in json.dumps(outcome)
+    # Four digits alone stand in a hash by chance, now and then.
+    logged = json.dumps(outcome)
+    assert "1111 1111" not in logged and "11111111" not in logged
 
 
 BLOCK = '[dlp.response]\ncredit_card = "block"\n'

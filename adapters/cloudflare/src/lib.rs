@@ -13,7 +13,7 @@
 //!                         RATES → RateLimits, an object for each tenant → its own SQLite
 //! ```
 //! Workers are single-threaded and their handles are not `Send`, while the core's traits are: each binding wraps what it
-//! awaits in [`SendFuture`](worker::send::SendFuture), here and nowhere else.
+//! awaits in `worker::send::SendFuture`, here and nowhere else.
 //!
 //! On any target but `wasm32` this crate is empty.
 #![cfg(target_arch = "wasm32")]

@@ -29,6 +29,10 @@ SERVERS_OWN = {
     "test_audit.py::test_other_formats_say_one_thing_an_entry": "the command line",
     "test_audit.py::test_nothing_is_forwarded_that_cannot_be_recorded": "fills a disk",
     "test_audit.py::test_a_reply_whose_outcome_cannot_be_written_is_an_error": "fills a disk",
+    "test_streaming.py::test_a_client_that_leaves_before_the_head_leaves_an_outcome":
+        "workerd does not tell of such a client, and may take a neighbour's request along: see docs/cloudflare.md",
+    "test_streaming.py::test_nobody_waits_for_ever_for_a_provider_that_hangs":
+        "when a call ends whose client has gone is workerd's to say",
     "test_keys.py::test_the_first_start_makes_a_tenant_an_owner_and_a_key": "a Worker is bootstrapped instead",
     "test_keys.py::test_a_key_made_while_the_gateway_runs_works_at_once": "the command line",
     "test_keys.py::test_a_revoked_key_is_refused_at_once": "the command line",

@@ -34,9 +34,9 @@ def binary(name):
     return str(path)
 
 
-def eventually(what, condition):
+def eventually(what, condition, patience=PATIENCE):
     """Waits until `condition()` is true, and returns what it returned."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while True:
         result = condition()
         if result:

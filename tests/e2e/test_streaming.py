@@ -77,8 +77,15 @@ KILLED = {"reply": {"parts": [
 ], "every": 8}}
 
 
+# A runtime that ends the work for a client which has gone, and tells nobody, leaves the outcome to the log's alarm. It rings
+# when no request can live any more, so here that is soon.
+SOON = '[timeouts]\nrequest = "15s"\n'
+UNTIL_THE_ALARM = 180
+
+
+@pytest.mark.timeout(300)
 def test_a_client_that_leaves_at_any_event_leaves_an_outcome(mock, own_gateway, dialect, provider):
-    gateway = own_gateway()
+    gateway = own_gateway(SOON)
     events = number_of_events(mock, gateway, dialect, provider, KILLED)
     assert events > 5
     ids = []
@@ -96,7 +103,7 @@ def test_a_client_that_leaves_at_any_event_leaves_an_outcome(mock, own_gateway, 
             time.sleep(gateway.still_before_leaving)
         mock.release(model, 1000)
     eventually("an outcome of each", lambda: set(ids) <= {
-        e["request"] for e in gateway.entries() if e["kind"] == "ai.outcome" and e["code"]})
+        e["request"] for e in gateway.entries() if e["kind"] == "ai.outcome" and e["code"]}, UNTIL_THE_ALARM)
     assert_every_intent_has_one_outcome(gateway)
     assert gateway.verify().returncode == 0
 
@@ -146,13 +153,18 @@ def leaves_before_the_head(mock, gateway, dialect, target, model, **more):
     connection.close()
 
 
-def test_a_client_that_leaves_before_the_head_leaves_an_outcome(mock, gateway, dialect, provider, stream):
+@pytest.mark.timeout(300)
+def test_a_client_that_leaves_before_the_head_leaves_an_outcome(mock, own_gateway, dialect, provider, stream):
+    gateway = own_gateway(SOON)
     model = gated(mock, "An answer that nobody hears.", 5)
     known = {e["request"] for e in gateway.entries() if e["kind"] == "ai.intent"}
     leaves_before_the_head(mock, gateway, dialect, f"{provider}:{model}", model, stream=stream)
     mock.release(model, 1000)
     [intent] = [e for e in gateway.entries() if e["kind"] == "ai.intent" and e["request"] not in known]
-    assert gateway.outcome_of(intent["request"])["code"]
+    [outcome] = eventually("an outcome", lambda: [
+        e for e in gateway.entries() if e["kind"] == "ai.outcome" and e["request"] == intent["request"]
+    ], UNTIL_THE_ALARM)
+    assert outcome["code"]
 
 
 def test_nobody_waits_for_ever_for_a_provider_that_hangs(mock, gateway):

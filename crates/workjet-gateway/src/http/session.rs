@@ -69,8 +69,8 @@ async fn try_login(app: &App, request: Request) -> Result<Response, Refusal> {
     let host = &app.host;
     let (request, body) = request.into_parts();
     from_own_page(&request.headers, "a page of another origin may not log you in")?;
-    has_passwords(host)?;
     let form: LoginForm = form(app, &request.headers, body).await?;
+    has_passwords(host)?;
 
     // An address that is none is counted and refused like one that nobody has.
     let login: Result<LoginName, _> = form.email.parse();
@@ -149,8 +149,8 @@ async fn try_password(app: &App, request: Request) -> Result<Response, Refusal> 
     let (request, body) = request.into_parts();
     let caller = authenticate(host, &request.headers, true).await?;
     session_of(&caller)?;
-    has_passwords(host)?;
     let form: PasswordForm = form(app, &request.headers, body).await?;
+    has_passwords(host)?;
 
     let scope = caller.scope();
     let user = scope.user().ok_or_else(Refusal::unauthenticated)?;

@@ -109,6 +109,7 @@ mod error;
 #[cfg(test)]
 mod exactness;
 mod finding;
+mod gate;
 #[cfg(feature = "json")]
 mod json;
 mod memo;

@@ -1,6 +1,8 @@
 //! The built-in rules, in their order of precedence.
 
 use crate::Detector;
+use crate::gate::Anchor;
+use crate::gate::sieve::ByteSet;
 use crate::memo::Memo;
 use crate::search::{Verdict, Window};
 
@@ -14,6 +16,8 @@ mod ssn;
 mod token;
 mod vendor;
 
+pub(crate) use named::WEBHOOKS;
+
 /// A rule that belongs to one of the six detectors.
 pub(crate) struct BuiltIn {
     pub(crate) detector: Detector,
@@ -24,6 +28,8 @@ pub(crate) struct BuiltIn {
     /// Whether a match may begin after this byte: where there is one, `verify` is called after no other. An escape such as
     /// `\n` counts as its backslash.
     pub(crate) follows: fn(u8) -> bool,
+    /// What the gate must have found for a place before `verify` is worth calling there.
+    pub(crate) anchor: Anchor,
     /// Whether a match begins at this place. Reads at most `longest` bytes and one character from there on, and at most
     /// [`LOOK_BEHIND`](crate::search::LOOK_BEHIND) bytes before. What it learns about the bytes ahead it may note in the memo.
     pub(crate) verify: fn(&Window<'_>, usize, &mut Memo) -> Verdict,
@@ -37,25 +43,26 @@ pub(crate) struct BuiltIn {
 /// the last that is no catch-all and the first that is.
 #[rustfmt::skip]
 pub(crate) static BUILT_IN: [BuiltIn; 14] = [
-    rule(Detector::API_SECRET, "private keys in PEM", token::pem_starts, anything, token::pem, token::PEM_LONGEST),
-    rule(Detector::API_SECRET, "tokens in a vendor's format", vendor::starts, no_word, vendor::verify, vendor::LONGEST),
-    rule(Detector::API_SECRET, "JSON Web Tokens", token::jwt_starts, no_word, token::jwt, token::JWT_LONGEST),
-    rule(Detector::AWS_KEY, "access key ids", aws::id_starts, no_word, aws::key_id, aws::ID_LONGEST),
-    rule(Detector::AWS_KEY, "Bedrock API keys", aws::bedrock_starts, no_word, aws::bedrock, aws::BEDROCK_LONGEST),
-    rule(Detector::AWS_KEY, "secret access keys", aws::secret_starts, no_word, aws::secret_key, aws::SECRET_LONGEST),
-    rule(Detector::API_SECRET, "passwords in URLs", named::url_starts, named::url_follows, named::url_password, named::URL_LONGEST),
-    rule(Detector::API_SECRET, "paths of webhooks", named::webhook_starts, named::webhook_follows, named::webhook, named::WEBHOOK_LONGEST),
-    rule(Detector::API_SECRET, "values of Authorization headers", named::authorization_starts, named::authorization_follows, named::authorization, named::AUTHORIZATION_LONGEST),
-    rule(Detector::CREDIT_CARD, "payment card numbers", card::starts, no_digit, card::verify, card::LONGEST),
-    rule(Detector::US_SSN, "social security and taxpayer numbers", ssn::starts, no_digit, ssn::verify, ssn::LONGEST),
-    rule(Detector::PHONE, "telephone numbers", phone::starts, phone::follows, phone::verify, phone::LONGEST),
-    rule(Detector::EMAIL, "e-mail addresses", email::starts, no_word, email::verify, email::LONGEST),
-    catch_all(rule(Detector::API_SECRET, "values of secret-sounding names", named::assigned_starts, named::assigned_follows, named::assigned, named::ASSIGNED_LONGEST)),
+    rule(Detector::API_SECRET, "private keys in PEM", Anchor::Prefix, token::pem_starts, anything, token::pem, token::PEM_LONGEST),
+    rule(Detector::API_SECRET, "tokens in a vendor's format", Anchor::Prefix, vendor::starts, no_word, vendor::verify, vendor::LONGEST),
+    rule(Detector::API_SECRET, "JSON Web Tokens", Anchor::Prefix, token::jwt_starts, no_word, token::jwt, token::JWT_LONGEST),
+    rule(Detector::AWS_KEY, "access key ids", Anchor::Prefix, aws::id_starts, no_word, aws::key_id, aws::ID_LONGEST),
+    rule(Detector::AWS_KEY, "Bedrock API keys", Anchor::Prefix, aws::bedrock_starts, no_word, aws::bedrock, aws::BEDROCK_LONGEST),
+    rule(Detector::AWS_KEY, "secret access keys", Anchor::Forty, aws::secret_starts, no_word, aws::secret_key, aws::SECRET_LONGEST),
+    rule(Detector::API_SECRET, "passwords in URLs", Anchor::Sign, named::url_starts, named::url_follows, named::url_password, named::URL_LONGEST),
+    rule(Detector::API_SECRET, "paths of webhooks", Anchor::Announced, named::webhook_starts, named::webhook_follows, named::webhook, named::WEBHOOK_LONGEST),
+    rule(Detector::API_SECRET, "values of Authorization headers", Anchor::Announced, named::authorization_starts, named::authorization_follows, named::authorization, named::AUTHORIZATION_LONGEST),
+    rule(Detector::CREDIT_CARD, "payment card numbers", Anchor::Digits, card::starts, no_digit, card::verify, card::LONGEST),
+    rule(Detector::US_SSN, "social security and taxpayer numbers", Anchor::Digits, ssn::starts, no_digit, ssn::verify, ssn::LONGEST),
+    rule(Detector::PHONE, "telephone numbers", Anchor::Digits, phone::starts, phone::follows, phone::verify, phone::LONGEST),
+    rule(Detector::EMAIL, "e-mail addresses", Anchor::Sign, email::starts, no_word, email::verify, email::LONGEST),
+    catch_all(rule(Detector::API_SECRET, "values of secret-sounding names", Anchor::Announced, named::assigned_starts, named::assigned_follows, named::assigned, named::ASSIGNED_LONGEST)),
 ];
 
 const fn rule(
     detector: Detector,
     finds: &'static str,
+    anchor: Anchor,
     starts: fn(u8) -> bool,
     follows: fn(u8) -> bool,
     verify: fn(&Window<'_>, usize, &mut Memo) -> Verdict,
@@ -66,6 +73,7 @@ const fn rule(
         finds,
         starts,
         follows,
+        anchor,
         verify,
         longest,
         catch_all: false,
@@ -94,6 +102,16 @@ fn no_digit(byte: u8) -> bool {
 /// Whether a token may begin here: it is not within a word.
 fn is_token_start(window: &Window<'_>, at: usize) -> bool {
     !window.follows_word(at)
+}
+
+/// The first three bytes of everything that [`Anchor::Prefix`] rules find where a word may begin. (Private keys, which begin
+/// anywhere, the gate knows by itself.)
+pub(crate) fn prefixes() -> Vec<[ByteSet; 3]> {
+    let listed = [token::JWT_BEGINS]
+        .into_iter()
+        .chain(aws::BEGINNINGS.iter().copied());
+    let listed = listed.map(|prefix| [0, 1, 2].map(|place| ByteSet::of(&prefix[place..=place])));
+    listed.chain(vendor::prefixes()).collect()
 }
 
 /// All words that rules look for before a value.

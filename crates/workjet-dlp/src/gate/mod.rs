@@ -1,0 +1,548 @@
+//! The gate: skips what begins nothing.
+//!
+//! Every rule needs something rare: its prefix, seven digits close together, an `@` soon after, an assignment to a
+//! secret-sounding name just before. The [`sieve`] finds these anchors many bytes at a time; here each is looked at once
+//! more, and the places where a match could begin are noted, with the anchor that says so. The rules are asked there and
+//! nowhere else.
+//!
+//! **Invariant**: where a rule would not answer *no*, the gate has noted the rule's anchor. It may note more; a test compares
+//! it with asking every rule everywhere. For that to hold in a stream, the last [`REACH`] bytes of an unfinished window are
+//! not judged here.
+
+pub(crate) mod sieve;
+
+use std::sync::LazyLock;
+
+use crate::name;
+use crate::rules;
+use crate::search::{LOOK_BEHIND, Window};
+use sieve::{BLOCK, Before, ByteSet, Kind, ROW, Sieve, Sifted};
+
+/// What makes a place worth asking a rule about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Anchor {
+    /// One of the rule's prefixes stands there, where a word may begin.
+    Prefix = 1,
+    /// Seven digits, with separators between them at most.
+    Digits = 2,
+    /// An `@` stands after it, with nothing before that could not be part of an address or a password in a URL.
+    Sign = 4,
+    /// Forty characters of base 64, and no more, begin there.
+    Forty = 8,
+    /// A secret-sounding name, the scheme of a header or the address of a webhook ends before it.
+    Announced = 16,
+    /// A custom pattern's first three bytes may stand there.
+    Custom = 32,
+    /// One of the engine's own placeholders may stand there.
+    Placeholder = 64,
+}
+
+/// How far behind the place that it anchors an anchor may end: 128 bytes of a password, `:` and `@`, and what is looked at
+/// of a number. In an unfinished window, what stands nearer to the end is left to the caller.
+pub(crate) const REACH: usize = 136;
+
+/// How far before the first place an anchor may begin: a header's name, its scheme, and blanks up to where rules look.
+const BEHIND: usize = LOOK_BEHIND + 64;
+
+/// Places that notes are kept for at once: what [`REACH`] and [`BEHIND`] leave open and a block.
+const NOTES: usize = 2048;
+
+const DIGITS: Kind = 0;
+const SIGN: Kind = 1;
+const OPERATOR: Kind = 2;
+const VERB: Kind = 3;
+const SCHEME: Kind = 4;
+const PIECE: Kind = 5;
+/// Two kinds are shared by the custom patterns, eight by the prefixes.
+const CUSTOM: [Kind; 2] = [6, 7];
+const PREFIX: [Kind; 8] = [8, 9, 10, 11, 12, 13, 14, 15];
+
+/// What the sieve looks for on behalf of an engine's rules.
+pub(crate) struct Gate {
+    sieve: Sieve,
+    built_in: bool,
+}
+
+/// How far the gate has looked, and what it found ahead.
+pub(crate) struct Ahead {
+    /// Places before this one have been judged, or may be forgotten.
+    from: usize,
+    /// Anchors have been looked for up to here.
+    sifted_to: usize,
+    /// Which of the next [`NOTES`] places have notes, and the notes: at a place's number modulo `NOTES`.
+    noted: [u64; NOTES / 64],
+    notes: [u8; NOTES],
+    /// A place of the current window's has been asked for.
+    begun: bool,
+    sifted: Sifted,
+}
+
+impl Default for Ahead {
+    fn default() -> Self {
+        Self {
+            from: 0,
+            sifted_to: 0,
+            noted: [0; NOTES / 64],
+            notes: [0; NOTES],
+            begun: false,
+            sifted: Sifted::NEW,
+        }
+    }
+}
+
+impl Ahead {
+    /// To be called before other bytes are searched.
+    pub(crate) fn forget_text(&mut self) {
+        self.begun = false;
+    }
+
+    fn begin(&mut self, at: usize) {
+        self.begun = true;
+        self.from = at;
+        self.sifted_to = at.saturating_sub(BEHIND);
+        self.noted = [0; NOTES / 64];
+    }
+
+    fn note(&mut self, at: usize, anchor: Anchor) {
+        if at < self.from {
+            return;
+        }
+        debug_assert!(at - self.from < NOTES, "notes are made near what is judged next");
+        let place = at % NOTES;
+        let bit = 1 << (place % 64);
+        let word = &mut self.noted[place / 64];
+        if *word & bit == 0 {
+            *word |= bit;
+            self.notes[place] = 0;
+        }
+        self.notes[place] |= anchor as u8;
+    }
+
+    /// Forgets what stands before `at`.
+    fn skip_to(&mut self, at: usize) {
+        if at.saturating_sub(self.from) >= NOTES {
+            self.noted = [0; NOTES / 64];
+            self.from = at;
+        }
+        while self.from < at {
+            let place = self.from % NOTES;
+            let here = (64 - place % 64).min(at - self.from);
+            let bits = if here == 64 {
+                !0
+            } else {
+                ((1 << here) - 1) << (place % 64)
+            };
+            self.noted[place / 64] &= !bits;
+            self.from += here;
+        }
+    }
+
+    /// The first place with notes before `until`. Goes on to it, or to `until`.
+    fn next(&mut self, until: usize) -> Option<(usize, u8)> {
+        while self.from < until {
+            let place = self.from % NOTES;
+            let bits = self.noted[place / 64] >> (place % 64);
+            if bits == 0 {
+                self.from = until.min(self.from + 64 - place % 64);
+                continue;
+            }
+            let at = self.from + bits.trailing_zeros() as usize;
+            self.from = at.min(until);
+            return (at < until).then(|| (at, self.notes[at % NOTES]));
+        }
+        None
+    }
+}
+
+impl Gate {
+    /// A gate for the built-in rules, if `built_in`, and for patterns that begin with these bytes.
+    pub(crate) fn new(built_in: bool, customs: impl Iterator<Item = [ByteSet; 3]>) -> Self {
+        let mut sieve = if built_in { BUILT_IN.clone() } else { Sieve::new() };
+        sieve.add(
+            PIECE,
+            Before::Anything,
+            [b"[", b"R", b"E"].map(|byte| ByteSet::of(byte)),
+        );
+        for (index, shape) in customs.enumerate() {
+            sieve.add(CUSTOM[index % CUSTOM.len()], Before::Anything, shape);
+        }
+        sieve.fill();
+        Self { sieve, built_in }
+    }
+
+    /// The first place from `at` up to `until` where some rule may have to be asked, and the anchors noted there. In an
+    /// unfinished window `until` is at most [`REACH`] bytes before its end. `at` never decreases within a window.
+    pub(crate) fn next(
+        &self,
+        ahead: &mut Ahead,
+        window: &Window<'_>,
+        at: usize,
+        until: usize,
+    ) -> Option<(usize, u8)> {
+        if !ahead.begun || at > ahead.sifted_to + BEHIND {
+            ahead.begin(at);
+        }
+        ahead.skip_to(at);
+        loop {
+            let judged = if ahead.sifted_to == window.bytes.len() {
+                until
+            } else {
+                until.min(ahead.sifted_to.saturating_sub(REACH))
+            };
+            if let Some(noted) = ahead.next(judged) {
+                return Some(noted);
+            }
+            if judged == until {
+                return None;
+            }
+            self.look(ahead, window);
+        }
+    }
+
+    /// Looks for anchors in the next block.
+    fn look(&self, ahead: &mut Ahead, window: &Window<'_>) {
+        let from = ahead.sifted_to;
+        self.sieve.sift(window.bytes, from, &mut ahead.sifted);
+        ahead.sifted_to = window.bytes.len().min(from + BLOCK);
+        for word in 0..BLOCK / 32 {
+            let mut bits = ahead.sifted.marked[word];
+            while bits != 0 {
+                let place = 32 * word + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                let kinds = ahead.sifted.kinds(place);
+                examine(ahead, window.bytes, from + place, kinds);
+            }
+        }
+        if self.built_in {
+            for byte in 0..BLOCK / (8 * ROW) {
+                let mut bits = ahead.sifted.rows[byte];
+                while bits != 0 {
+                    let row = 8 * byte + bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    forty(ahead, window.bytes, from + ROW * row);
+                }
+            }
+        }
+    }
+}
+
+/// Notes the places for which the anchors that may stand at `at` speak.
+fn examine(ahead: &mut Ahead, bytes: &[u8], at: usize, kinds: u16) {
+    const PREFIXES: u16 = 0xFF00;
+    const CUSTOMS: u16 = 1 << CUSTOM[0] | 1 << CUSTOM[1];
+    let is = |kind: Kind| kinds >> kind & 1 == 1;
+    if kinds & PREFIXES != 0 {
+        ahead.note(at, Anchor::Prefix);
+    }
+    if is(DIGITS) {
+        digits(ahead, bytes, at);
+    }
+    if is(SIGN) {
+        sign(ahead, bytes, at);
+    }
+    if is(OPERATOR) && bytes[at] != b' ' {
+        let two = at > 0 && matches!(bytes[at - 1], b':' | b'=');
+        assigned(ahead, bytes, at - usize::from(two), at + 1);
+    }
+    if is(VERB) {
+        match bytes[at..] {
+            [b' ', b'i', b's', ..] => assigned(ahead, bytes, at, at + 3),
+            [b'w', b'a', b's', ..] if at > 0 && bytes[at - 1] == b' ' => {
+                assigned(ahead, bytes, at - 1, at + 3);
+            }
+            _ => {}
+        }
+    }
+    if is(SCHEME) {
+        scheme(ahead, bytes, at);
+    }
+    if is(PIECE) {
+        piece(ahead, bytes, at);
+    }
+    if kinds & CUSTOMS != 0 {
+        ahead.note(at, Anchor::Custom);
+    }
+}
+
+/// A digit begins a number if seven digits follow, each at most four separators after the last. What stands before them may
+/// belong to it.
+fn digits(ahead: &mut Ahead, bytes: &[u8], at: usize) {
+    const ENOUGH: usize = 7;
+    const MAX_BETWEEN: usize = 4;
+    let (mut count, mut between) = (0, 0);
+    for byte in &bytes[at..] {
+        match byte {
+            b'0'..=b'9' => {
+                (count, between) = (count + 1, 0);
+                if count == ENOUGH {
+                    break;
+                }
+            }
+            b'+' | b'(' | b')' | b' ' | b'-' | b'.' | b'/' if between < MAX_BETWEEN => between += 1,
+            _ => return,
+        }
+    }
+    if count < ENOUGH {
+        return;
+    }
+    ahead.note(at, Anchor::Digits);
+    match bytes[..at] {
+        [.., b'+', b'('] => {
+            ahead.note(at - 2, Anchor::Digits);
+            ahead.note(at - 1, Anchor::Digits);
+        }
+        [.., b'+' | b'('] => ahead.note(at - 1, Anchor::Digits),
+        _ => {}
+    }
+}
+
+/// Before an `@` stands the local part of an address, or a password.
+fn sign(ahead: &mut Ahead, bytes: &[u8], sign: usize) {
+    const LOCAL: usize = 64;
+    const PASSWORD: usize = 128;
+    let of_local = |byte: u8| byte.is_ascii_alphanumeric() || byte >= 0x80 || b".!#$%'*+-^_~".contains(&byte);
+    for at in (sign.saturating_sub(LOCAL)..sign).rev() {
+        if !of_local(bytes[at]) {
+            break;
+        }
+        let begins = bytes[at].is_ascii_alphanumeric() || bytes[at] >= 0xC2;
+        let follows = at == 0 || !bytes[at - 1].is_ascii_alphanumeric() || follows_escape(bytes, at);
+        if begins && follows {
+            ahead.note(at, Anchor::Sign);
+        }
+    }
+    let of_password = |byte: u8| byte.is_ascii_graphic() && !b"/?#@\"'`<>\\".contains(&byte);
+    for at in (sign.saturating_sub(PASSWORD).max(1)..sign).rev() {
+        if !of_password(bytes[at]) {
+            break;
+        }
+        if bytes[at - 1] == b':' {
+            ahead.note(at, Anchor::Sign);
+        }
+    }
+}
+
+fn follows_escape(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes[..at], [.., b'\\', b'n' | b't' | b'r'])
+}
+
+/// After `=`, `:`, `>` or a verb stands a value; of interest if the word before `operator` may be secret-sounding.
+fn assigned(ahead: &mut Ahead, bytes: &[u8], operator: usize, after: usize) {
+    if !ends_like_a_name(&bytes[..operator]) {
+        return;
+    }
+    // Up to eight blanks, eight backslashes and a quote.
+    for at in after..bytes.len().min(after + 18) {
+        if b"=: \t\"'`>".contains(&bytes[at - 1]) {
+            ahead.note(at, Anchor::Announced);
+        }
+        if !b" \t*\\\"'`".contains(&bytes[at]) {
+            break;
+        }
+    }
+}
+
+/// Whether the last letters may be those of a secret-sounding name, or of the verb after one.
+fn ends_like_a_name(before: &[u8]) -> bool {
+    // More is never skipped by who reads the name.
+    const SKIPPED: usize = 96;
+    let between = |byte: &&u8| b" \t\"'`\\])*_-.".contains(byte);
+    let skipped = before.iter().rev().take(SKIPPED).take_while(between).count();
+    match before[..before.len() - skipped] {
+        [.., first, last] => ENDINGS.has(first, last),
+        _ => false,
+    }
+}
+
+/// Pairs of letters.
+struct Endings([u32; 26]);
+
+impl Endings {
+    fn has(&self, first: u8, last: u8) -> bool {
+        let [first, last] = [first, last].map(|byte| byte.to_ascii_lowercase().wrapping_sub(b'a'));
+        first < 26 && last < 26 && self.0[usize::from(first)] >> last & 1 == 1
+    }
+}
+
+static ENDINGS: LazyLock<Endings> = LazyLock::new(|| {
+    let mut endings = Endings([0; 26]);
+    for word in name::words().chain(["is", "was"]) {
+        if let [.., first, last] = *word.as_bytes() {
+            endings.0[usize::from(first - b'a')] |= 1 << (last - b'a');
+        }
+    }
+    endings
+});
+
+/// `authorization` and `bearer`, by three letters of each.
+fn scheme(ahead: &mut Ahead, bytes: &[u8], at: usize) {
+    const NAME: &[u8] = b"authorization";
+    const SCHEMES: [&[u8]; 4] = [b"basic", b"token", b"apikey", b"key"];
+    let stands = |word: &[u8], at: usize| {
+        bytes
+            .get(at..at + word.len())
+            .is_some_and(|same| same.eq_ignore_ascii_case(word))
+    };
+    if at >= 3 && stands(b"bearer", at - 3) {
+        after_scheme(ahead, bytes, at + 3);
+    }
+    if at >= 5 && stands(NAME, at - 5) {
+        let end = at - 5 + NAME.len();
+        // The name must stand within 32 bytes before the scheme.
+        for here in end..=(end - NAME.len() + 32) {
+            for scheme in SCHEMES.into_iter().filter(|scheme| stands(scheme, here)) {
+                after_scheme(ahead, bytes, here + scheme.len());
+            }
+        }
+    }
+}
+
+fn after_scheme(ahead: &mut Ahead, bytes: &[u8], end: usize) {
+    let blanks = bytes[end..]
+        .iter()
+        .take(LOOK_BEHIND)
+        .take_while(|byte| byte.is_ascii_whitespace())
+        .count();
+    if blanks > 0 && bytes[end + blanks - 1] == b' ' {
+        ahead.note(end + blanks, Anchor::Announced);
+    }
+}
+
+/// `-----BEGIN` by its last dash, a webhook's address by what stands around its last dot, a placeholder by its beginning.
+fn piece(ahead: &mut Ahead, bytes: &[u8], at: usize) {
+    match bytes[at..] {
+        [b'-', b'B', b'E', ..] if at >= 4 => ahead.note(at - 4, Anchor::Prefix),
+        [b'[', b'R', b'E', ..] => ahead.note(at, Anchor::Placeholder),
+        [_, b'.', _, ..] => {
+            for address in rules::WEBHOOKS {
+                let start = at.checked_sub(last_dot(address) - 1);
+                if let Some(start) = start.filter(|start| bytes[*start..].starts_with(address)) {
+                    ahead.note(start + address.len(), Anchor::Announced);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn last_dot(address: &[u8]) -> usize {
+    let dot = address.iter().rposition(|byte| *byte == b'.');
+    dot.expect("a host has a dot within it")
+}
+
+/// Forty characters of base 64 hold a row; the last row within them ends less than a row before they do.
+fn forty(ahead: &mut Ahead, bytes: &[u8], row: usize) {
+    const FORTY: usize = 40;
+    let belongs = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'+' | b'=');
+    let next = &bytes[row + ROW..];
+    let more = next.iter().take(ROW).take_while(|byte| belongs(byte)).count();
+    if more == ROW {
+        return;
+    }
+    let Some(start) = (row + ROW + more).checked_sub(FORTY) else {
+        return;
+    };
+    if bytes[start..row + ROW].iter().all(belongs) {
+        ahead.note(start, Anchor::Forty);
+    }
+}
+
+/// The part of the sieve that is the same for all engines with the built-in rules.
+static BUILT_IN: LazyLock<Sieve> = LazyLock::new(|| {
+    let mut sieve = Sieve::new();
+    let one = |byte: u8| ByteSet::of(&[byte]);
+    let digit = ByteSet::that(|byte| byte.is_ascii_digit());
+    let of_number = digit.union(ByteSet::of(b"+() -./"));
+    sieve.add(DIGITS, Before::NoDigit, [digit, of_number, of_number]);
+    sieve.add(SIGN, Before::Anything, [one(b'@'), ByteSet::ALL, ByteSet::ALL]);
+    sieve.add(
+        OPERATOR,
+        Before::Anything,
+        [ByteSet::of(b"=:>"), ByteSet::ALL, ByteSet::ALL],
+    );
+    for verb in [b" is", b"was"] {
+        sieve.add(VERB, Before::Anything, verb.map(one));
+    }
+    for piece in [b"riz", b"rer"] {
+        sieve.add(
+            SCHEME,
+            Before::Anything,
+            piece.map(|letter| ByteSet::any_case(&[letter])),
+        );
+    }
+    sieve.add(PIECE, Before::Anything, b"-BE".map(one));
+    for address in rules::WEBHOOKS {
+        let dot = last_dot(address);
+        let around = [address[dot - 1], address[dot], address[dot + 1]];
+        sieve.add(PIECE, Before::Anything, around.map(one));
+    }
+    for (kind, shapes) in PREFIX.into_iter().zip(groups(rules::prefixes())) {
+        for shape in shapes {
+            sieve.add(kind, Before::NoWord, shape);
+        }
+    }
+    sieve
+});
+
+/// Shares the shapes out among the kinds, so that few other words fit.
+fn groups(shapes: Vec<[ByteSet; 3]>) -> [Vec<[ByteSet; 3]>; PREFIX.len()] {
+    let mut groups: [Vec<[ByteSet; 3]>; PREFIX.len()] = Default::default();
+    let mut unions = [[ByteSet::NONE; 3]; PREFIX.len()];
+    for shape in shapes {
+        let with = |union: &[ByteSet; 3]| -> [ByteSet; 3] {
+            std::array::from_fn(|place| union[place].union(shape[place]))
+        };
+        let cost = |union: &[ByteSet; 3]| union.iter().map(|set| frequency(*set)).product::<u64>();
+        let (best, _) = unions
+            .iter()
+            .map(|union| cost(&with(union)) - cost(union))
+            .enumerate()
+            .min_by_key(|(_, cost)| *cost)
+            .expect("there are groups");
+        unions[best] = with(&unions[best]);
+        groups[best].push(shape);
+    }
+    groups
+}
+
+/// How many of a thousand bytes of text are in the set, roughly.
+fn frequency(set: ByteSet) -> u64 {
+    const LETTERS: [u64; 26] = [
+        65, 13, 25, 34, 102, 18, 16, 49, 56, 2, 7, 32, 20, 56, 60, 15, 1, 48, 51, 73, 22, 8, 19, 2, 16, 1,
+    ];
+    (0..128_u8)
+        .filter(|byte| set.has(*byte))
+        .map(|byte| match byte {
+            b'a'..=b'z' => LETTERS[usize::from(byte - b'a')],
+            b' ' => 170,
+            _ => 3,
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_are_found_again_in_order_and_once() {
+        let mut ahead = Ahead::default();
+        ahead.begin(100);
+        for at in [99, 100, 163, 164, 700, 100 + NOTES - 1] {
+            ahead.note(at, Anchor::Sign);
+        }
+        ahead.note(700, Anchor::Digits);
+        let mut found = Vec::new();
+        while let Some((at, anchors)) = ahead.next(100 + NOTES) {
+            found.push((at, anchors));
+            ahead.skip_to(at + 1);
+        }
+        let places: Vec<usize> = found.iter().map(|(at, _)| *at).collect();
+        assert_eq!(places, [100, 163, 164, 700, 100 + NOTES - 1]);
+        assert_eq!(found[3].1, Anchor::Sign as u8 | Anchor::Digits as u8);
+        ahead.note(100 + NOTES + 7, Anchor::Sign);
+        ahead.skip_to(9_000);
+        assert!(ahead.next(9_000 + NOTES).is_none());
+    }
+}

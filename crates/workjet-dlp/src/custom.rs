@@ -13,7 +13,7 @@ use regex_syntax::hir::Hir;
 
 use crate::finding::Confidence;
 use crate::gate::Ahead;
-use crate::gate::sieve::ByteSet;
+use crate::gate::sieve::{ByteSet, Shape};
 use crate::memo::Memo;
 use crate::search::{Hit, Peek, Verdict, Window};
 use crate::{Detector, Error, ErrorKind};
@@ -137,8 +137,8 @@ impl CustomPattern {
 
 pub(crate) struct Custom {
     nfa: NFA,
-    /// What a match can begin with: for each of its first three bytes a superset, since assertions are taken to hold.
-    beginning: [ByteSet; 3],
+    /// What a match can begin with: for each of its first four bytes a superset, since assertions are taken to hold.
+    beginning: Shape,
     longest: usize,
 }
 
@@ -181,7 +181,7 @@ impl Custom {
         self.beginning[0].has(byte)
     }
 
-    pub(crate) fn beginning(&self) -> [ByteSet; 3] {
+    pub(crate) fn beginning(&self) -> Shape {
         self.beginning
     }
 
@@ -290,9 +290,9 @@ fn asks_about_next(look: Look) -> bool {
     )
 }
 
-/// For each of the first three bytes of a match, what it can be, or all bytes if a match may end before: supersets, since
+/// For each of the first four bytes of a match, what it can be, or all bytes if a match may end before: supersets, since
 /// assertions are taken to hold.
-fn first_bytes(nfa: &NFA) -> [ByteSet; 3] {
+fn first_bytes(nfa: &NFA) -> Shape {
     let mut states = vec![nfa.start_anchored()];
     let mut ended = false;
     std::array::from_fn(|_| {

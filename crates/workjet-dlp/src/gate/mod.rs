@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 use crate::name;
 use crate::rules;
 use crate::search::{LOOK_BEHIND, Window};
-use sieve::{BLOCK, Before, ByteSet, Kind, ROW, Sieve, Sifted};
+use sieve::{BLOCK, Before, ByteSet, Kind, ROW, Shape, Sieve, Sifted, WIDTH};
 
 /// What makes a place worth asking a rule about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) enum Anchor {
     Forty = 8,
     /// A secret-sounding name, the scheme of a header or the address of a webhook ends before it.
     Announced = 16,
-    /// A custom pattern's first three bytes may stand there.
+    /// A custom pattern's first four bytes may stand there.
     Custom = 32,
     /// One of the engine's own placeholders may stand there.
     Placeholder = 64,
@@ -157,13 +157,9 @@ impl Ahead {
 
 impl Gate {
     /// A gate for the built-in rules, if `built_in`, and for patterns that begin with these bytes.
-    pub(crate) fn new(built_in: bool, customs: impl Iterator<Item = [ByteSet; 3]>) -> Self {
+    pub(crate) fn new(built_in: bool, customs: impl Iterator<Item = Shape>) -> Self {
         let mut sieve = if built_in { BUILT_IN.clone() } else { Sieve::new() };
-        sieve.add(
-            PIECE,
-            Before::Anything,
-            [b"[", b"R", b"E"].map(|byte| ByteSet::of(byte)),
-        );
+        sieve.add(PIECE, Before::Anything, b"[RED".map(|byte| ByteSet::of(&[byte])));
         for (index, shape) in customs.enumerate() {
             sieve.add(CUSTOM[index % CUSTOM.len()], Before::Anything, shape);
         }
@@ -215,13 +211,11 @@ impl Gate {
             }
         }
         if self.built_in {
-            for byte in 0..BLOCK / (8 * ROW) {
-                let mut bits = ahead.sifted.rows[byte];
-                while bits != 0 {
-                    let row = 8 * byte + bits.trailing_zeros() as usize;
-                    bits &= bits - 1;
-                    forty(ahead, window.bytes, from + ROW * row);
-                }
+            let mut rows = ahead.sifted.rows;
+            while rows != 0 {
+                let row = rows.trailing_zeros() as usize;
+                rows &= rows - 1;
+                forty(ahead, window.bytes, from + ROW * row);
             }
         }
     }
@@ -231,21 +225,21 @@ impl Gate {
 fn examine(ahead: &mut Ahead, bytes: &[u8], at: usize, kinds: u16) {
     const PREFIXES: u16 = 0xFF00;
     const CUSTOMS: u16 = 1 << CUSTOM[0] | 1 << CUSTOM[1];
-    let is = |kind: Kind| kinds >> kind & 1 == 1;
-    if kinds & PREFIXES != 0 {
+    let may_be = |kind: Kind| kinds >> kind & 1 == 1;
+    if kinds & PREFIXES != 0 && TRIPLES.have(&bytes[at..]) {
         ahead.note(at, Anchor::Prefix);
     }
-    if is(DIGITS) {
+    if may_be(DIGITS) {
         digits(ahead, bytes, at);
     }
-    if is(SIGN) {
+    if may_be(SIGN) {
         sign(ahead, bytes, at);
     }
-    if is(OPERATOR) && bytes[at] != b' ' {
+    if may_be(OPERATOR) && bytes[at] != b' ' {
         let two = at > 0 && matches!(bytes[at - 1], b':' | b'=');
         assigned(ahead, bytes, at - usize::from(two), at + 1);
     }
-    if is(VERB) {
+    if may_be(VERB) {
         match bytes[at..] {
             [b' ', b'i', b's', ..] => assigned(ahead, bytes, at, at + 3),
             [b'w', b'a', b's', ..] if at > 0 && bytes[at - 1] == b' ' => {
@@ -254,16 +248,51 @@ fn examine(ahead: &mut Ahead, bytes: &[u8], at: usize, kinds: u16) {
             _ => {}
         }
     }
-    if is(SCHEME) {
+    if may_be(SCHEME) {
         scheme(ahead, bytes, at);
     }
-    if is(PIECE) {
+    if may_be(PIECE) {
         piece(ahead, bytes, at);
     }
     if kinds & CUSTOMS != 0 {
         ahead.note(at, Anchor::Custom);
     }
 }
+
+/// The first three bytes of all prefixes, as bits by a hash.
+struct Triples([u64; 1 << (Triples::BITS - 6)]);
+
+impl Triples {
+    const BITS: usize = 12;
+
+    fn hash(bytes: [u8; 3]) -> usize {
+        let [a, b, c] = bytes.map(u32::from);
+        (((a << 16 | b << 8 | c).wrapping_mul(0x9E37_79B1)) >> (32 - Self::BITS)) as usize
+    }
+
+    fn have(&self, bytes: &[u8]) -> bool {
+        let Some(first) = bytes.first_chunk() else {
+            return false;
+        };
+        let hash = Self::hash(*first);
+        self.0[hash / 64] >> (hash % 64) & 1 == 1
+    }
+}
+
+static TRIPLES: LazyLock<Triples> = LazyLock::new(|| {
+    let mut triples = Triples([0; _]);
+    for [first, second, third, _] in rules::prefixes() {
+        for a in first.iter() {
+            for b in second.iter() {
+                for c in third.iter() {
+                    let hash = Triples::hash([a, b, c]);
+                    triples.0[hash / 64] |= 1 << (hash % 64);
+                }
+            }
+        }
+    }
+    triples
+});
 
 /// A digit begins a number if seven digits follow, each at most four separators after the last. What stands before them may
 /// belong to it.
@@ -272,15 +301,15 @@ fn digits(ahead: &mut Ahead, bytes: &[u8], at: usize) {
     const MAX_BETWEEN: usize = 4;
     let (mut count, mut between) = (0, 0);
     for byte in &bytes[at..] {
-        match byte {
-            b'0'..=b'9' => {
-                (count, between) = (count + 1, 0);
-                if count == ENOUGH {
-                    break;
-                }
+        if byte.is_ascii_digit() {
+            (count, between) = (count + 1, 0);
+            if count == ENOUGH {
+                break;
             }
-            b'+' | b'(' | b')' | b' ' | b'-' | b'.' | b'/' if between < MAX_BETWEEN => between += 1,
-            _ => return,
+        } else if between < MAX_BETWEEN && is(OF_NUMBER, *byte) {
+            between += 1;
+        } else {
+            return;
         }
     }
     if count < ENOUGH {
@@ -297,13 +326,88 @@ fn digits(ahead: &mut Ahead, bytes: &[u8], at: usize) {
     }
 }
 
+/// Which bytes may stand where, a bit for each question.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        let alphanumeric = byte.is_ascii_alphanumeric();
+        let bits = [
+            (
+                AFTER_NAME,
+                matches!(
+                    byte,
+                    b' ' | b'\t' | b'"' | b'\'' | b'`' | b'\\' | b']' | b')' | b'*' | b'_' | b'-' | b'.'
+                ),
+            ),
+            (
+                AFTER_OPERATOR,
+                matches!(byte, b' ' | b'\t' | b'*' | b'\\' | b'"' | b'\'' | b'`'),
+            ),
+            (
+                BEFORE_VALUE,
+                matches!(byte, b'=' | b':' | b' ' | b'\t' | b'"' | b'\'' | b'`' | b'>'),
+            ),
+            (
+                OF_LOCAL,
+                alphanumeric
+                    || byte >= 0x80
+                    || matches!(
+                        byte,
+                        b'.' | b'!' | b'#' | b'$' | b'%' | b'\'' | b'*' | b'+' | b'-' | b'^' | b'_' | b'~'
+                    ),
+            ),
+            (
+                OF_PASSWORD,
+                byte.is_ascii_graphic()
+                    && !matches!(
+                        byte,
+                        b'/' | b'?' | b'#' | b'@' | b'"' | b'\'' | b'`' | b'<' | b'>' | b'\\'
+                    ),
+            ),
+            (OF_BASE64, alphanumeric || matches!(byte, b'/' | b'+' | b'=')),
+            (
+                OF_NUMBER,
+                matches!(byte, b'0'..=b'9' | b'+' | b'(' | b')' | b' ' | b'-' | b'.' | b'/'),
+            ),
+        ];
+        let mut index = 0;
+        while index < bits.len() {
+            if bits[index].1 {
+                classes[byte as usize] |= bits[index].0;
+            }
+            index += 1;
+        }
+        if byte == u8::MAX {
+            break classes;
+        }
+        byte += 1;
+    }
+};
+
+/// What may stand between a name and its operator; more than may, in any order.
+const AFTER_NAME: u8 = 1;
+/// What may stand between an operator and the value.
+const AFTER_OPERATOR: u8 = 2;
+/// What stands right before a value.
+const BEFORE_VALUE: u8 = 4;
+const OF_LOCAL: u8 = 8;
+const OF_PASSWORD: u8 = 16;
+const OF_BASE64: u8 = 32;
+/// A digit, or what separates digits.
+const OF_NUMBER: u8 = 64;
+
+#[inline]
+fn is(class: u8, byte: u8) -> bool {
+    CLASSES[usize::from(byte)] & class != 0
+}
+
 /// Before an `@` stands the local part of an address, or a password.
 fn sign(ahead: &mut Ahead, bytes: &[u8], sign: usize) {
     const LOCAL: usize = 64;
     const PASSWORD: usize = 128;
-    let of_local = |byte: u8| byte.is_ascii_alphanumeric() || byte >= 0x80 || b".!#$%'*+-^_~".contains(&byte);
     for at in (sign.saturating_sub(LOCAL)..sign).rev() {
-        if !of_local(bytes[at]) {
+        if !is(OF_LOCAL, bytes[at]) {
             break;
         }
         let begins = bytes[at].is_ascii_alphanumeric() || bytes[at] >= 0xC2;
@@ -312,9 +416,8 @@ fn sign(ahead: &mut Ahead, bytes: &[u8], sign: usize) {
             ahead.note(at, Anchor::Sign);
         }
     }
-    let of_password = |byte: u8| byte.is_ascii_graphic() && !b"/?#@\"'`<>\\".contains(&byte);
     for at in (sign.saturating_sub(PASSWORD).max(1)..sign).rev() {
-        if !of_password(bytes[at]) {
+        if !is(OF_PASSWORD, bytes[at]) {
             break;
         }
         if bytes[at - 1] == b':' {
@@ -334,10 +437,10 @@ fn assigned(ahead: &mut Ahead, bytes: &[u8], operator: usize, after: usize) {
     }
     // Up to eight blanks, eight backslashes and a quote.
     for at in after..bytes.len().min(after + 18) {
-        if b"=: \t\"'`>".contains(&bytes[at - 1]) {
+        if is(BEFORE_VALUE, bytes[at - 1]) {
             ahead.note(at, Anchor::Announced);
         }
-        if !b" \t*\\\"'`".contains(&bytes[at]) {
+        if !is(AFTER_OPERATOR, bytes[at]) {
             break;
         }
     }
@@ -347,9 +450,12 @@ fn assigned(ahead: &mut Ahead, bytes: &[u8], operator: usize, after: usize) {
 fn ends_like_a_name(before: &[u8]) -> bool {
     // More is never skipped by who reads the name.
     const SKIPPED: usize = 96;
-    let between = |byte: &&u8| b" \t\"'`\\])*_-.".contains(byte);
-    let skipped = before.iter().rev().take(SKIPPED).take_while(between).count();
-    match before[..before.len() - skipped] {
+    let least = before.len().saturating_sub(SKIPPED);
+    let mut end = before.len();
+    while end > least && is(AFTER_NAME, before[end - 1]) {
+        end -= 1;
+    }
+    match before[..end] {
         [.., first, last] => ENDINGS.has(first, last),
         _ => false,
     }
@@ -434,7 +540,7 @@ fn last_dot(address: &[u8]) -> usize {
 /// Forty characters of base 64 hold a row; the last row within them ends less than a row before they do.
 fn forty(ahead: &mut Ahead, bytes: &[u8], row: usize) {
     const FORTY: usize = 40;
-    let belongs = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'+' | b'=');
+    let belongs = |byte: &u8| is(OF_BASE64, *byte);
     let next = &bytes[row + ROW..];
     let more = next.iter().take(ROW).take_while(|byte| belongs(byte)).count();
     if more == ROW {
@@ -453,29 +559,30 @@ static BUILT_IN: LazyLock<Sieve> = LazyLock::new(|| {
     let mut sieve = Sieve::new();
     let one = |byte: u8| ByteSet::of(&[byte]);
     let digit = ByteSet::that(|byte| byte.is_ascii_digit());
-    let of_number = digit.union(ByteSet::of(b"+() -./"));
-    sieve.add(DIGITS, Before::NoDigit, [digit, of_number, of_number]);
-    sieve.add(SIGN, Before::Anything, [one(b'@'), ByteSet::ALL, ByteSet::ALL]);
-    sieve.add(
-        OPERATOR,
-        Before::Anything,
-        [ByteSet::of(b"=:>"), ByteSet::ALL, ByteSet::ALL],
-    );
-    for verb in [b" is", b"was"] {
-        sieve.add(VERB, Before::Anything, verb.map(one));
+    let of_number = ByteSet::that(|byte| is(OF_NUMBER, byte));
+    sieve.add(DIGITS, Before::NoDigit, [digit, of_number, of_number, of_number]);
+    let alone = |set| [set, ByteSet::ALL, ByteSet::ALL, ByteSet::ALL];
+    sieve.add(SIGN, Before::Anything, alone(one(b'@')));
+    sieve.add(OPERATOR, Before::Anything, alone(ByteSet::of(b"=:>")));
+    for [a, b, c] in [b" is", b"was"] {
+        let shape = [
+            one(*a),
+            one(*b),
+            one(*c),
+            ByteSet::that(|byte| is(AFTER_OPERATOR, byte)),
+        ];
+        sieve.add(VERB, Before::Anything, shape);
     }
-    for piece in [b"riz", b"rer"] {
-        sieve.add(
-            SCHEME,
-            Before::Anything,
-            piece.map(|letter| ByteSet::any_case(&[letter])),
-        );
+    let blank = ByteSet::that(|byte| byte.is_ascii_whitespace());
+    for ([a, b, c], next) in [(b"riz", ByteSet::any_case(b"a")), (b"rer", blank)] {
+        let [a, b, c] = [a, b, c].map(|letter| ByteSet::any_case(&[*letter]));
+        sieve.add(SCHEME, Before::Anything, [a, b, c, next]);
     }
-    sieve.add(PIECE, Before::Anything, b"-BE".map(one));
+    sieve.add(PIECE, Before::Anything, b"-BEG".map(one));
     for address in rules::WEBHOOKS {
         let dot = last_dot(address);
-        let around = [address[dot - 1], address[dot], address[dot + 1]];
-        sieve.add(PIECE, Before::Anything, around.map(one));
+        let around = [0, 1, 2, 3].map(|nth| one(address[dot - 1 + nth]));
+        sieve.add(PIECE, Before::Anything, around);
     }
     for (kind, shapes) in PREFIX.into_iter().zip(groups(rules::prefixes())) {
         for shape in shapes {
@@ -486,14 +593,14 @@ static BUILT_IN: LazyLock<Sieve> = LazyLock::new(|| {
 });
 
 /// Shares the shapes out among the kinds, so that few other words fit.
-fn groups(shapes: Vec<[ByteSet; 3]>) -> [Vec<[ByteSet; 3]>; PREFIX.len()] {
-    let mut groups: [Vec<[ByteSet; 3]>; PREFIX.len()] = Default::default();
-    let mut unions = [[ByteSet::NONE; 3]; PREFIX.len()];
+fn groups(mut shapes: Vec<Shape>) -> [Vec<Shape>; PREFIX.len()] {
+    let mut groups: [Vec<Shape>; PREFIX.len()] = Default::default();
+    let mut unions = [[ByteSet::NONE; WIDTH]; PREFIX.len()];
+    let cost = |union: &Shape| union.iter().map(frequency).product::<u64>();
+    // The most frequent first: they should not share a kind.
+    shapes.sort_by_key(|shape| std::cmp::Reverse(cost(shape)));
     for shape in shapes {
-        let with = |union: &[ByteSet; 3]| -> [ByteSet; 3] {
-            std::array::from_fn(|place| union[place].union(shape[place]))
-        };
-        let cost = |union: &[ByteSet; 3]| union.iter().map(|set| frequency(*set)).product::<u64>();
+        let with = |union: &Shape| -> Shape { std::array::from_fn(|place| union[place].union(shape[place])) };
         let (best, _) = unions
             .iter()
             .map(|union| cost(&with(union)) - cost(union))
@@ -506,19 +613,25 @@ fn groups(shapes: Vec<[ByteSet; 3]>) -> [Vec<[ByteSet; 3]>; PREFIX.len()] {
     groups
 }
 
-/// How many of a thousand bytes of text are in the set, roughly.
-fn frequency(set: ByteSet) -> u64 {
+/// How many of two thousand bytes of text pass for one of the set, roughly.
+fn frequency(set: &ByteSet) -> u64 {
     const LETTERS: [u64; 26] = [
-        65, 13, 25, 34, 102, 18, 16, 49, 56, 2, 7, 32, 20, 56, 60, 15, 1, 48, 51, 73, 22, 8, 19, 2, 16, 1,
+        130, 26, 50, 68, 204, 36, 32, 98, 112, 4, 14, 64, 40, 112, 120, 30, 2, 96, 102, 146, 44, 16, 38, 4,
+        32, 2,
     ];
-    (0..128_u8)
-        .filter(|byte| set.has(*byte))
-        .map(|byte| match byte {
-            b'a'..=b'z' => LETTERS[usize::from(byte - b'a')],
-            b' ' => 170,
-            _ => 3,
-        })
-        .sum()
+    let of = |byte: u8| match byte {
+        b'a'..=b'z' => LETTERS[usize::from(byte - b'a')],
+        b' ' => 340,
+        b'.' | b',' => 20,
+        b'-' | b'`' | b'_' | b'\n' | b'/' | b'"' | b'0'..=b'9' => 10,
+        _ => 4,
+    };
+    let (mut low, mut high) = (0_u16, 0_u16);
+    for byte in (0..128).filter(|byte| set.has(*byte)) {
+        (low, high) = (low | 1 << (byte & 15), high | 1 << (byte >> 4));
+    }
+    let passes = |byte: &u8| low >> (byte & 15) & 1 == 1 && high >> (byte >> 4) & 1 == 1;
+    (0..128).filter(passes).map(of).sum()
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
 //! The sieve: one pass over the bytes that says where a shape may begin.
 //!
-//! A shape is four sets: the byte before a place and the three from it on. Shapes are of sixteen kinds, so a byte's part in
-//! all of them fits one table entry, and the kinds that fit a place are the intersection of four entries. The sets of a kind
+//! A shape is four sets, one for each byte from a place on, and what may stand before it. Shapes are of sixteen kinds, so a
+//! byte's part in all of them fits one table entry, and the kinds that fit a place are the intersection of four entries. The sets of a kind
 //! are widened to products of half-bytes, which lets sixteen-entry shuffles look them up, 32 bytes at a time, where the
 //! machine has AVX2; everywhere else one table of 256 entries gives the same answer.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 
-/// Places that are looked at in one go.
-pub(crate) const BLOCK: usize = 1024;
+/// Places that are looked at in one go: as many rows as a word has bits.
+pub(crate) const BLOCK: usize = 64 * ROW;
 
 /// Bytes of a row: where that many in a row may all belong to a token, the row is marked as well.
 pub(crate) const ROW: usize = 16;
@@ -47,6 +47,10 @@ impl ByteSet {
         self.0[usize::from(byte >> 7)] >> (byte & 127) & 1 == 1
     }
 
+    pub(crate) fn iter(self) -> impl Iterator<Item = u8> {
+        (0..=u8::MAX).filter(move |byte| self.has(*byte))
+    }
+
     pub(crate) fn union(self, other: Self) -> Self {
         Self([self.0[0] | other.0[0], self.0[1] | other.0[1]])
     }
@@ -57,9 +61,13 @@ impl ByteSet {
 pub(crate) enum Before {
     Anything,
     NoDigit,
-    /// No ASCII letter or digit, unless it may be that of an escape such as `\n`.
+    /// No ASCII letter or digit, unless it is that of an escape such as `\n`.
     NoWord,
 }
+
+/// Four sets, one for each byte.
+pub(crate) type Shape = [ByteSet; WIDTH];
+pub(crate) const WIDTH: usize = 4;
 
 /// One of sixteen. The first eight and the last eight are two sets of tables.
 pub(crate) type Kind = usize;
@@ -72,14 +80,14 @@ pub(crate) struct Sifted {
     /// Which kinds: the first eight and the last. Meaningful where `marked`.
     pub(crate) kinds: [[u8; BLOCK]; 2],
     /// A bit for each row without blanks, controls, quotes, parentheses, commas and bytes beyond ASCII.
-    pub(crate) rows: [u8; BLOCK / 128],
+    pub(crate) rows: u64,
 }
 
 impl Sifted {
     pub(crate) const NEW: Self = Self {
         marked: [0; BLOCK / 32],
         kinds: [[0; BLOCK]; 2],
-        rows: [0; BLOCK / 128],
+        rows: 0,
     };
 
     /// The kinds at a marked place.
@@ -91,8 +99,8 @@ impl Sifted {
 /// The tables. Made once for an engine.
 #[derive(Clone, Debug)]
 pub(crate) struct Sieve {
-    /// The three sets of each kind.
-    sets: [[ByteSet; 3]; KINDS],
+    /// The sets of each kind.
+    sets: [Shape; KINDS],
     before: [Before; KINDS],
     /// For each byte, the kinds that it rules out: sixteen bits for each of the four parts that it may play.
     ruled_out: Box<[u64; 256]>,
@@ -102,8 +110,8 @@ pub(crate) struct Sieve {
 /// For each half of the kinds and each of the three bytes: the kinds that a low and a high half-byte leave.
 #[derive(Clone, Debug)]
 struct Nibbles {
-    low: [[[u8; 16]; 3]; 2],
-    high: [[[u8; 16]; 3]; 2],
+    low: [[[u8; 16]; WIDTH]; 2],
+    high: [[[u8; 16]; WIDTH]; 2],
     /// The kinds that a digit before them rules out, and those that any letter or digit does.
     not_after_digit: [u8; 2],
     not_after_word: [u8; 2],
@@ -113,12 +121,12 @@ impl Sieve {
     /// A sieve that lets nothing through.
     pub(crate) fn new() -> Self {
         let mut sieve = Self {
-            sets: [[ByteSet::NONE; 3]; KINDS],
+            sets: [[ByteSet::NONE; WIDTH]; KINDS],
             before: [Before::Anything; KINDS],
             ruled_out: Box::new([!0; 256]),
             nibbles: Nibbles {
-                low: [[[0; 16]; 3]; 2],
-                high: [[[0; 16]; 3]; 2],
+                low: [[[0; 16]; WIDTH]; 2],
+                high: [[[0; 16]; WIDTH]; 2],
                 not_after_digit: [0; 2],
                 not_after_word: [0; 2],
             },
@@ -128,7 +136,7 @@ impl Sieve {
     }
 
     /// Lets another shape of this kind through. What may stand before is the same for all of a kind.
-    pub(crate) fn add(&mut self, kind: Kind, before: Before, shape: [ByteSet; 3]) {
+    pub(crate) fn add(&mut self, kind: Kind, before: Before, shape: Shape) {
         for (set, more) in self.sets[kind].iter_mut().zip(shape) {
             *set = set.union(more);
         }
@@ -158,12 +166,8 @@ impl Sieve {
                     |half: usize| self.nibbles.low[half][place][low] & self.nibbles.high[half][place][high];
                 u64::from(u16::from_le_bytes([half(0), half(1)]))
             };
-            let if_so = |so: bool, kinds: [u8; 2]| if so { u16::from_le_bytes(kinds) } else { 0 };
-            let not_after = if_so(byte.is_ascii_digit(), self.nibbles.not_after_digit)
-                | if_so(of_word(byte), self.nibbles.not_after_word);
-            let follows = u64::from(!not_after);
             self.ruled_out[usize::from(byte)] =
-                !(follows | fits(0) << KINDS | fits(1) << (2 * KINDS) | fits(2) << (3 * KINDS));
+                (0..WIDTH).fold(0, |bits, place| bits | (!fits(place) & 0xFFFF) << (place * KINDS));
         }
     }
 
@@ -182,14 +186,14 @@ impl Sieve {
         let count = BLOCK.min(bytes.len() - from);
         let entry = |at: usize| self.ruled_out[usize::from(bytes.get(at).copied().unwrap_or(0))];
         // Each step moves what earlier bytes rule out to the part that they play for the next place.
-        let mut state = from.checked_sub(1).map_or(self.ruled_out[0], entry);
-        state = state << KINDS | entry(from);
-        state = state << KINDS | entry(from + 1);
-        let ahead = &bytes[(from + 2).min(bytes.len())..(from + 2 + count).min(bytes.len())];
+        let mut state = (0..WIDTH - 1).fold(0, |state, offset| state << KINDS | entry(from + offset));
+        let most = bytes.len();
+        let ahead = &bytes[(from + WIDTH - 1).min(most)..(from + WIDTH - 1 + count).min(most)];
         let mut mark = |place: usize, state: u64| {
-            let kinds = !(state >> (3 * KINDS)) as u16;
+            let kinds = !(state >> ((WIDTH - 1) * KINDS)) as u16;
             if kinds != 0 {
-                sifted.marked[place / 32] |= 1 << (place % 32);
+                let kinds = kinds & !self.ruled_out_after(&bytes[..from + place]);
+                sifted.marked[place / 32] |= u32::from(kinds != 0) << (place % 32);
                 let [low, high] = kinds.to_le_bytes();
                 (sifted.kinds[0][place], sifted.kinds[1][place]) = (low, high);
             }
@@ -202,12 +206,19 @@ impl Sieve {
             state = state << KINDS | self.ruled_out[0];
             mark(place, state);
         }
-        sifted.rows = [0; BLOCK / 128];
+        sifted.rows = 0;
         for (row, bytes) in bytes[from..from + count].chunks_exact(ROW).enumerate() {
-            if is_row(bytes) {
-                sifted.rows[row / 8] |= 1 << (row % 8);
-            }
+            sifted.rows |= u64::from(is_row(bytes)) << row;
         }
+    }
+}
+
+impl Sieve {
+    fn ruled_out_after(&self, before: &[u8]) -> u16 {
+        let Some(byte) = before.last() else { return 0 };
+        let if_so = |so: bool, kinds: [u8; 2]| if so { u16::from_le_bytes(kinds) } else { 0 };
+        if_so(byte.is_ascii_digit(), self.nibbles.not_after_digit)
+            | if_so(ends_within_word(before), self.nibbles.not_after_word)
     }
 }
 
@@ -224,9 +235,9 @@ fn is_row(bytes: &[u8]) -> bool {
     fits(first) & fits(second) & HIGH == HIGH
 }
 
-/// A letter or digit that is certainly not that of an escape.
-fn of_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() && !matches!(byte, b'n' | b't' | b'r')
+/// Whether the last byte is a letter or digit, and not that of an escape.
+fn ends_within_word(before: &[u8]) -> bool {
+    before.last().is_some_and(u8::is_ascii_alphanumeric) && !matches!(before, [.., b'\\', b'n' | b't' | b'r'])
 }
 
 #[cfg(test)]
@@ -235,7 +246,7 @@ mod tests {
 
     use super::*;
 
-    fn sets() -> impl Strategy<Value = [ByteSet; 3]> {
+    fn sets() -> impl Strategy<Value = Shape> {
         let set = || {
             prop::collection::vec(any::<u8>(), 1..4).prop_map(|bytes| {
                 if bytes[0] < 20 {
@@ -245,7 +256,7 @@ mod tests {
                 }
             })
         };
-        [set(), set(), set()]
+        [set(), set(), set(), set()]
     }
 
     fn sieves() -> impl Strategy<Value = Sieve> {
@@ -292,13 +303,13 @@ mod tests {
                     prop_assert_eq!(kinds, fast.kinds(place));
                 }
                 for kind in (0..KINDS).filter(|_| at < bytes.len()) {
-                    let before = at.checked_sub(1).map_or(0, byte);
+                    let before = &bytes[..at];
                     let follows = match sieve.before[kind] {
                         Before::Anything => true,
-                        Before::NoDigit => !before.is_ascii_digit(),
-                        Before::NoWord => !of_word(before),
+                        Before::NoDigit => !before.last().is_some_and(u8::is_ascii_digit),
+                        Before::NoWord => !ends_within_word(before),
                     };
-                    let stands = (0..3).all(|nth| sieve.sets[kind][nth].has(byte(at + nth)));
+                    let stands = (0..WIDTH).all(|nth| sieve.sets[kind][nth].has(byte(at + nth)));
                     prop_assert!(!(follows && stands) || kinds >> kind & 1 == 1);
                 }
             }
@@ -306,7 +317,7 @@ mod tests {
                 let of_row = |byte: &u8| (b'+'..128).contains(byte);
                 let at = from + row * ROW;
                 let is_row = bytes.get(at..at + ROW).is_some_and(|row| row.iter().all(of_row));
-                prop_assert_eq!(plain.rows[row / 8] >> (row % 8) & 1 == 1, is_row);
+                prop_assert_eq!(plain.rows >> row & 1 == 1, is_row);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::Detector;
 use crate::gate::Anchor;
-use crate::gate::sieve::ByteSet;
+use crate::gate::sieve::{ByteSet, Shape};
 use crate::memo::Memo;
 use crate::search::{Verdict, Window};
 
@@ -104,13 +104,19 @@ fn is_token_start(window: &Window<'_>, at: usize) -> bool {
     !window.follows_word(at)
 }
 
-/// The first three bytes of everything that [`Anchor::Prefix`] rules find where a word may begin. (Private keys, which begin
+/// The first four bytes of everything that [`Anchor::Prefix`] rules find where a word may begin. (Private keys, which begin
 /// anywhere, the gate knows by itself.)
-pub(crate) fn prefixes() -> Vec<[ByteSet; 3]> {
+pub(crate) fn prefixes() -> Vec<Shape> {
     let listed = [token::JWT_BEGINS]
         .into_iter()
         .chain(aws::BEGINNINGS.iter().copied());
-    let listed = listed.map(|prefix| [0, 1, 2].map(|place| ByteSet::of(&prefix[place..=place])));
+    let listed = listed.map(|prefix| {
+        std::array::from_fn(|place| {
+            prefix
+                .get(place)
+                .map_or(ByteSet::ALL, |byte| ByteSet::of(&[*byte]))
+        })
+    });
     listed.chain(vendor::prefixes()).collect()
 }
 

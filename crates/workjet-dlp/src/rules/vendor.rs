@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use crate::checksum::base62_crc32;
 use crate::entropy::{Classes, distinct, is_placeholder, is_wordy};
 use crate::finding::Confidence;
-use crate::gate::sieve::ByteSet;
+use crate::gate::sieve::{ByteSet, Shape};
 use crate::memo::Memo;
 use crate::run::Run;
 use crate::search::{Hit, Verdict, Window};
@@ -31,11 +31,16 @@ pub(super) fn starts(byte: u8) -> bool {
     byte == b'w' || FORMATS.iter().any(|format| format.prefix.as_bytes()[0] == byte)
 }
 
-/// The first three bytes of every format: two of a prefix at least, and where it has no more, what may follow.
-pub(super) fn prefixes() -> impl Iterator<Item = [ByteSet; 3]> {
-    let workjet = [b'w', b'j', b'_'].map(|byte| ByteSet::of(&[byte]));
+/// The first four bytes of every format: two of a prefix at least, and where it has no more, what may follow.
+pub(super) fn prefixes() -> impl Iterator<Item = Shape> {
+    let workjet = [
+        ByteSet::of(b"w"),
+        ByteSet::of(b"j"),
+        ByteSet::of(b"_"),
+        ByteSet::that(lower),
+    ];
     let others = FORMATS.iter().map(|format| {
-        [0, 1, 2].map(|place| match format.prefix.as_bytes().get(place) {
+        std::array::from_fn(|place| match format.prefix.as_bytes().get(place) {
             Some(byte) => ByteSet::of(&[*byte]),
             None => ByteSet::that(format.alphabet),
         })

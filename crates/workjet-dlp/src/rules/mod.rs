@@ -120,14 +120,14 @@ pub(crate) fn prefixes() -> Vec<Shape> {
     listed.chain(vendor::prefixes()).collect()
 }
 
-/// All words that rules look for before a value.
-#[cfg(test)]
+/// All words that rules look for before a value: the first three letters decide whether a text is read for them.
 pub(crate) fn words() -> impl Iterator<Item = &'static str> {
     [
         card::CARD_WORDS,
         ssn::SSN_WORDS,
         phone::PHONE_WORDS,
         phone::CALLING_WORDS,
+        phone::LAST_WORDS,
         &["aws", "secret"],
     ]
     .into_iter()

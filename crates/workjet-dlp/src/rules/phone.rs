@@ -352,7 +352,7 @@ fn is_announced(behind: &[u8]) -> bool {
     }
     let words = Words::within(near, 48);
     words.have(CALLING_WORDS) && words.end_with(&[" at ", " on ", " to ", " is "])
-        || words.end_with(&[" registered "])
+        || words.end_with(LAST_WORDS)
 }
 
 #[rustfmt::skip]
@@ -367,6 +367,9 @@ pub(super) const CALLING_WORDS: &[&str] = &[
     " call ", " answering ", " reach ", " text ", " message ", " messages ", " contact ", " ring ",
     " calls ",
 ];
+
+/// Directly before the number.
+pub(super) const LAST_WORDS: &[&str] = &[" registered "];
 
 /// A space, `ext.`, a space and digits.
 const MAX_EXTENSION: usize = 12;

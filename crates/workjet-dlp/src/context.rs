@@ -18,9 +18,11 @@ pub(crate) fn before_value_of(key: &str) -> Cow<'static, str> {
 /// Parts of the words and names that rules look for.
 #[rustfmt::skip]
 const STEMS: &[&str] = &[
-    "amex", "answering", "auth", "aws", "bearer", "call", "card", "cc", "cell", "contact", "cred", "debit", "desk", "dial", "fax",
-    "handy", "hotline", "itin", "jwt", "key", "maestro", "message", "mob", "pan", "pass", "pat", "phone", "pw", "reach", "register",
-    "ring", "secret", "sms", "social", "ss", "taxpayer", "tel", "text", "tin", "token", "visa", "voicemail", "whatsapp",
+    "amex", "answering", "auth", "aws", "bearer", "call", "card", "cart", "cc", "cel", "contact", "cred", "debit", "desk", "dial",
+    "diners", "discover", "fax", "jcb", "kaart", "kart", "kort", "rupay", "tarjeta", "unionpay",
+    "gsm", "handy", "hotline", "itin", "jwt", "key", "line", "maestro", "message", "mob", "movil", "num", "pager", "pan", "pass",
+    "pat", "ph", "puhelin", "pw", "reach", "register", "ring", "secret", "serv", "signal", "sms", "social", "ss", "support",
+    "taxpayer", "tel", "text", "tin", "tlf", "token", "viber", "visa", "voicemail", "whatsapp",
 ];
 
 fn may_matter(key: &str) -> bool {

@@ -60,6 +60,8 @@ fn trim(bytes: &[u8], what: fn(u8) -> bool) -> &[u8] {
 /// What stands before `=`, `:`, `:=`, `=>`, `==`, `<tag>` or ` is`.
 fn operator(bytes: &[u8]) -> Option<&[u8]> {
     match bytes {
+        // `pToken->field` assigns nothing.
+        [.., b'-', b'>'] => None,
         [rest @ .., b':', b'='] | [rest @ .., b'=', b'>'] | [rest @ .., b'=', b'='] => Some(rest),
         [rest @ .., b'=' | b':' | b'>'] => Some(rest),
         [rest @ .., b' ', b'i', b's'] | [rest @ .., b' ', b'w', b'a', b's'] => Some(rest),

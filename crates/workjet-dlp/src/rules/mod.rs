@@ -8,9 +8,11 @@ mod aws;
 mod calling_codes;
 mod card;
 mod email;
+mod formats;
 mod named;
 mod phone;
 mod ssn;
+mod structured;
 mod token;
 mod vendor;
 
@@ -36,9 +38,10 @@ pub(crate) struct BuiltIn {
 /// Specific before generic before catch-all: at one start, the first of these that matches wins. Custom patterns stand between
 /// the last that is no catch-all and the first that is.
 #[rustfmt::skip]
-pub(crate) static BUILT_IN: [BuiltIn; 14] = [
+pub(crate) static BUILT_IN: [BuiltIn; 15] = [
     rule(Detector::API_SECRET, "private keys in PEM", token::pem_starts, anything, token::pem, token::PEM_LONGEST),
     rule(Detector::API_SECRET, "tokens in a vendor's format", vendor::starts, no_word, vendor::verify, vendor::LONGEST),
+    rule(Detector::API_SECRET, "tokens of a vendor's structure", structured::starts, no_word, structured::verify, structured::LONGEST),
     rule(Detector::API_SECRET, "JSON Web Tokens", token::jwt_starts, no_word, token::jwt, token::JWT_LONGEST),
     rule(Detector::AWS_KEY, "access key ids", aws::id_starts, no_word, aws::key_id, aws::ID_LONGEST),
     rule(Detector::AWS_KEY, "Bedrock API keys", aws::bedrock_starts, no_word, aws::bedrock, aws::BEDROCK_LONGEST),
@@ -104,7 +107,9 @@ pub(crate) fn words() -> impl Iterator<Item = &'static str> {
         ssn::SSN_WORDS,
         phone::PHONE_WORDS,
         phone::CALLING_WORDS,
-        &["aws", "secret"],
+        phone::LAST_WORDS,
+        aws::ID_WORDS,
+        &["secret"],
     ]
     .into_iter()
     .flatten()

@@ -34,20 +34,22 @@ pub(super) fn url_password(window: &Window<'_>, at: usize, _: &mut Memo) -> Verd
     {
         return Verdict::No;
     }
+    // An `@` may stand in the password too: the last one in the authority ends it, as browsers read it.
     let rest = &window.bytes[at..];
-    let length = rest
+    let authority = rest
         .iter()
         .take(MAX_URL_PASSWORD + 1)
-        .take_while(|byte| of_userinfo(**byte))
+        .take_while(|byte| of_userinfo(**byte) || **byte == b'@')
         .count();
-    match rest.get(length) {
-        _ if length > MAX_URL_PASSWORD => return Verdict::No,
-        None => return window.starved(),
-        Some(b'@') => {}
-        Some(_) => return Verdict::No,
+    if authority == rest.len() && authority <= MAX_URL_PASSWORD && !window.last {
+        return Verdict::More;
     }
+    let Some(length) = rest[..authority].iter().rposition(|byte| *byte == b'@') else {
+        return Verdict::No;
+    };
     let password = &rest[..length];
-    if is_placeholder(password)
+    if length < 3
+        || is_placeholder(password)
         || [&b"password"[..], b"passwd", b"pass", b"pwd", b"secret"].contains(&password)
     {
         return Verdict::No;
@@ -331,5 +333,15 @@ fn is_code(value: &[u8], quoted: bool) -> bool {
             .split(|byte| *byte == b'.')
             .all(|part| part.first().is_some_and(u8::is_ascii_alphabetic))
         && is_wordy(value);
-    call || path || attribute
+    // `crate::Token`, `&self.secret`, `_bindgen_ty_5`
+    let item = value.windows(2).any(|pair| pair == b"::") || (!quoted && value.starts_with(b"&"));
+    let compared = value.windows(3).any(|three| {
+        matches!(three, [b'!', b'=', _] | [b'-', b'>', _]) || (three.starts_with(b"==") && three[2] != b'=')
+    });
+    let snake = value
+        .iter()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
+        && value.starts_with(b"_")
+        && !quoted;
+    call || path || attribute || (item && !quoted) || (compared && !quoted) || snake
 }

@@ -115,7 +115,7 @@ pub(super) fn secret_key(window: &Window<'_>, at: usize, memo: &mut Memo) -> Ver
         .into()
 }
 
-/// An assignment to a name with `secret` in it, or a key id within 200 bytes.
+/// An assignment to a name such as `secret_access_key` or `aws_…`, or a key id within 200 bytes.
 fn is_announced(behind: &[u8]) -> bool {
     let assigned = behind
         .iter()
@@ -124,7 +124,8 @@ fn is_announced(behind: &[u8]) -> bool {
         .any(|byte| matches!(byte, b'=' | b':' | b'"' | b'\'' | b'>' | b','));
     if assigned
         && Words::before(behind).have(&[
-            " secret ",
+            " secret access ",
+            " secret key ",
             " secretkey ",
             " secretaccesskey ",
             " awssecret ",

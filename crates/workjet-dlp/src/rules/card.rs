@@ -166,10 +166,11 @@ fn card(window: &Window<'_>, at: usize, end: usize, digits: &[u8], said: bool) -
     })
 }
 
-/// Within a word, as in `PT5124095576030431H`.
+/// Before a unit or within a word, as in `5124095576030431h` and `PT5124095576030431.5H`.
 fn is_glued(window: &Window<'_>, at: usize, end: usize) -> bool {
     let letter = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphabetic());
-    letter(window.byte_before(at)) && !window.follows_escape(at) && letter(window.byte(end))
+    let before = letter(window.byte_before(at)) && !window.follows_escape(at);
+    before || letter(window.byte(end))
 }
 
 /// Small numbers in a row: bytes in hexadecimal, `2 3 4 … 12 13`. Single digits with spaces between them may still be a card.

@@ -305,7 +305,8 @@ impl Number {
         }
         let grouped = matches!(lengths, [3, 3, 4] | [1, 3, 3, 4])
             || (matches!(lengths, [3, 7]) && self.parenthesis == Some(0));
-        if grouped && north_american(digits) && self.separator != Some(b'/') {
+        let separated = self.separator != Some(b'/') && (self.separator != Some(b'.') || self.one_separator);
+        if grouped && north_american(digits) && separated {
             return Some(if self.said {
                 Confidence::High
             } else {
@@ -342,7 +343,9 @@ impl Number {
             _ => return false,
         };
         let trunk = digits[plan.code_digits] == 0 && plan.code != 39;
-        code == plan.code_digits && !trunk && !self.in_row
+        // `0061 3099 0315`: code points.
+        let quads = lengths.iter().all(|length| matches!(length, 4 | 5));
+        code == plan.code_digits && !trunk && !self.in_row && !quads
     }
 
     /// The ways in which countries with a leading zero group their numbers.

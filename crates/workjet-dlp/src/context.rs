@@ -19,9 +19,11 @@ pub(crate) fn before_value_of(key: &str) -> Cow<'static, str> {
 /// Parts of the words and names that rules look for.
 #[rustfmt::skip]
 const STEMS: &[&str] = &[
-    "amex", "answering", "auth", "aws", "bearer", "call", "card", "cc", "cell", "contact", "cred", "debit", "desk", "dial", "fax",
-    "handy", "hotline", "itin", "jwt", "key", "maestro", "message", "mob", "pan", "pass", "pat", "phone", "pw", "reach", "register",
-    "ring", "secret", "sms", "social", "ss", "taxpayer", "tel", "text", "tin", "token", "visa", "voicemail", "whatsapp",
+    "amex", "answering", "auth", "aws", "bearer", "call", "card", "cart", "cc", "cel", "contact", "cred", "debit", "desk", "dial",
+    "diners", "discover", "fax", "jcb", "kaart", "kart", "kort", "rupay", "tarjeta", "unionpay",
+    "gsm", "handy", "hotline", "itin", "jwt", "key", "line", "maestro", "message", "mob", "movil", "num", "pager", "pan", "pass",
+    "pat", "ph", "puhelin", "pw", "reach", "register", "ring", "secret", "serv", "signal", "sms", "social", "ss", "support",
+    "taxpayer", "tel", "text", "tin", "tlf", "token", "viber", "visa", "voicemail", "whatsapp",
 ];
 
 fn may_matter(key: &str) -> bool {
@@ -167,10 +169,9 @@ impl Beginnings {
 static BEGINNINGS: LazyLock<Beginnings> = LazyLock::new(|| {
     let mut beginnings = Beginnings([0; _]);
     for word in crate::rules::words() {
-        let mut letters = word.trim().bytes().map(|byte| match byte {
-            b'a'..=b'z' => byte - b'a' + 1,
-            _ => 0,
-        });
+        // Of a phrase, the longest word: `their number` should not stop at every `the`.
+        let longest = word.split(' ').max_by_key(|word| word.len());
+        let mut letters = longest.unwrap_or_default().bytes().map(|byte| byte - b'a' + 1);
         let mut next = || letters.next().unwrap_or(0);
         let (a, b, c) = (next(), next(), next());
         // After a word of two letters another may begin at once: `ccNumber`.
@@ -219,7 +220,7 @@ mod tests {
                 assert!(may_hold_words(text.as_bytes()), "{text}");
             }
         }
-        assert!(!may_hold_words(b"Pay with discarded notes on Monday, or "));
+        assert!(!may_hold_words(b"Pay their bill with old notes on Monday, or "));
     }
 
     #[test]

@@ -124,7 +124,7 @@ fn is_word(run: &[u8]) -> bool {
         .windows(2)
         .filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
         .count();
-    3 * common >= run.len() - 1 && changes * 4 <= run.len()
+    3 * common >= run.len() - 1 && changes * 5 <= run.len()
 }
 
 /// The more frequent pairs of letters in English: of random letters, fewer than one pair in four is among them.

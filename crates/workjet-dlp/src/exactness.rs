@@ -54,6 +54,35 @@ fn pieces() -> Vec<String> {
         ),
         format!("-----BEGIN PRIVATE {}-----\\nMIIB", "KEY"),
         "-----BEGIN PUBLIC KEY-----".into(),
+        format!(
+            "{}{}",
+            "pat", "a8Kq2ZxW9vRt3L.d41d8cd98f00b204e9800998ecf8427ed41d8cd98f00b204e9800998ecf8427e"
+        ),
+        format!(
+            "x9Kq2ZxW9vRt3L.{}a8Kq2ZxW9vRt3LmN7pYs5BdF1gHj4UcE6oQiXzCVb0Ta8Kq2ZxW9vRt3LmN7pYs5B",
+            "atlasv1."
+        ),
+        format!("512345678:{}", "AAHx9Kq2ZxW9vRt3LmN7pYs5BdF1gHj4UcE"),
+        format!("{}-us12", "d41d8cd98f00b204e9800998ecf8427e"),
+        format!("{}-d41d8cd9-8f00b204", "d41d8cd98f00b204e9800998ecf8427e"),
+        format!("{}{}", "xK48", "Q~a8Kq2ZxW9vRt3LmN7pYs5BdF1gHj4UcE"),
+        format!(
+            "{}AZDOx9Kq",
+            "a8Kq2ZxW9vRt3LmN7pYs5BdF1gHj4UcE6oQiXzCVb0Ta8Kq2ZxW9vRt3LmN7pYs5BdF1gHj4UcE6o"
+        ),
+        format!(
+            "{}.{}.{}",
+            "MTIzNDU2Nzg5MDEyMzQ1Njc4", "YxK3aB", "a8Kq2ZxW9vRt3LmN7pYs5BdF1gHj4UcE6oQiXz"
+        ),
+        format!("1/1203456789012345:{}", "d41d8cd98f00b204e9800998ecf8427e"),
+        "mysqldump --password hunter2x".into(),
+        "--api-key \"".into(),
+        "set the password to ".into(),
+        "http://user:p@ssw0rd@localhost:9999/".into(),
+        "(+358) 877893287".into(),
+        "(020) 7946 0958".into(),
+        "08-12 34 56".into(),
+        "(11) 96123-4567".into(),
     ]);
     pieces
 }

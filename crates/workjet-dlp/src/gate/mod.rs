@@ -54,9 +54,10 @@ const OPERATOR: Kind = 2;
 const VERB: Kind = 3;
 const SCHEME: Kind = 4;
 const PIECE: Kind = 5;
-/// Two kinds are shared by the custom patterns, eight by the prefixes.
+/// Two kinds are shared by the custom patterns, seven by the prefixes.
 const CUSTOM: [Kind; 2] = [6, 7];
-const PREFIX: [Kind; 8] = [8, 9, 10, 11, 12, 13, 14, 15];
+const PREFIX: [Kind; 7] = [8, 9, 10, 11, 12, 13, 14];
+const CAPITAL: Kind = 15;
 
 /// What the sieve looks for on behalf of an engine's rules.
 pub(crate) struct Gate {
@@ -223,7 +224,7 @@ impl Gate {
 
 /// Notes the places for which the anchors that may stand at `at` speak.
 fn examine(ahead: &mut Ahead, bytes: &[u8], at: usize, kinds: u16) {
-    const PREFIXES: u16 = 0xFF00;
+    const PREFIXES: u16 = 0x7F00;
     const CUSTOMS: u16 = 1 << CUSTOM[0] | 1 << CUSTOM[1];
     let may_be = |kind: Kind| kinds >> kind & 1 == 1;
     if kinds & PREFIXES != 0 && TRIPLES.have(&bytes[at..]) {
@@ -241,7 +242,7 @@ fn examine(ahead: &mut Ahead, bytes: &[u8], at: usize, kinds: u16) {
     }
     if may_be(VERB) {
         match bytes[at..] {
-            [b' ', b'i', b's', ..] => assigned(ahead, bytes, at, at + 3),
+            [b' ', b'i', b's', ..] | [b' ', b't', b'o', ..] => assigned(ahead, bytes, at, at + 3),
             [b'w', b'a', b's', ..] if at > 0 && bytes[at - 1] == b' ' => {
                 assigned(ahead, bytes, at - 1, at + 3);
             }
@@ -253,6 +254,9 @@ fn examine(ahead: &mut Ahead, bytes: &[u8], at: usize, kinds: u16) {
     }
     if may_be(PIECE) {
         piece(ahead, bytes, at);
+    }
+    if may_be(CAPITAL) {
+        capital(ahead, bytes, at);
     }
     if kinds & CUSTOMS != 0 {
         ahead.note(at, Anchor::Custom);
@@ -316,8 +320,20 @@ fn digits(ahead: &mut Ahead, bytes: &[u8], at: usize) {
         return;
     }
     ahead.note(at, Anchor::Digits);
+    // Two tokens begin with digits too: `512345678:AA…` and `1/120345678…`.
+    let plain = bytes[at..]
+        .iter()
+        .take(11)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    if matches!(
+        (plain, bytes.get(at + plain)),
+        (8..=10, Some(b':')) | (1, Some(b'/'))
+    ) {
+        ahead.note(at, Anchor::Prefix);
+    }
     match bytes[..at] {
-        [.., b'+', b'('] => {
+        [.., b'+', b'('] | [.., b'(', b'+'] => {
             ahead.note(at - 2, Anchor::Digits);
             ahead.note(at - 1, Anchor::Digits);
         }
@@ -473,7 +489,7 @@ impl Endings {
 
 static ENDINGS: LazyLock<Endings> = LazyLock::new(|| {
     let mut endings = Endings([0; 26]);
-    for word in name::words().chain(["is", "was"]) {
+    for word in name::words().chain(["is", "was", "to"]) {
         if let [.., first, last] = *word.as_bytes() {
             endings.0[usize::from(first - b'a')] |= 1 << (last - b'a');
         }
@@ -515,11 +531,22 @@ fn after_scheme(ahead: &mut Ahead, bytes: &[u8], end: usize) {
     }
 }
 
-/// `-----BEGIN` by its last dash, a webhook's address by what stands around its last dot, a placeholder by its beginning.
+/// `-----BEGIN` by its last dash, a webhook's address by what stands around its last dot, a placeholder and an option of a
+/// command by their beginnings, tokens by what stands within them.
 fn piece(ahead: &mut Ahead, bytes: &[u8], at: usize) {
+    for (before, piece) in &*PIECES {
+        if bytes[at..].starts_with(piece) && at >= *before {
+            ahead.note(at - before, Anchor::Prefix);
+        }
+    }
     match bytes[at..] {
         [b'-', b'B', b'E', ..] if at >= 4 => ahead.note(at - 4, Anchor::Prefix),
         [b'[', b'R', b'E', ..] => ahead.note(at, Anchor::Placeholder),
+        [b'-', b'-', ..] if at == 0 || !bytes[at - 1].is_ascii_graphic() => {
+            let of_flag = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+            let end = at + bytes[at..].iter().take(48).take_while(of_flag).count();
+            assigned(ahead, bytes, end, end);
+        }
         [_, b'.', _, ..] => {
             for address in rules::WEBHOOKS {
                 let start = at.checked_sub(last_dot(address) - 1);
@@ -532,25 +559,51 @@ fn piece(ahead: &mut Ahead, bytes: &[u8], at: usize) {
     }
 }
 
+/// Texts within tokens, and how many bytes stand before each.
+static PIECES: LazyLock<Vec<(usize, &[u8])>> = LazyLock::new(|| {
+    let pieces = rules::pieces().map(|(before, piece)| (before, piece.as_bytes()));
+    pieces.collect()
+});
+
 fn last_dot(address: &[u8]) -> usize {
     let dot = address.iter().rposition(|byte| *byte == b'.');
     dot.expect("a host has a dot within it")
 }
 
+/// The first part of a token: a capital and two dozen letters and digits, then a dot.
+fn capital(ahead: &mut Ahead, bytes: &[u8], at: usize) {
+    let length = bytes[at..]
+        .iter()
+        .take(29)
+        .take_while(|byte| byte.is_ascii_alphanumeric())
+        .count();
+    if (24..=28).contains(&length) {
+        ahead.note(at, Anchor::Prefix);
+    }
+}
+
 /// Forty characters of base 64 hold a row; the last row within them ends less than a row before they do.
 fn forty(ahead: &mut Ahead, bytes: &[u8], row: usize) {
     const FORTY: usize = 40;
+    const HEX: usize = 32;
     let belongs = |byte: &u8| is(OF_BASE64, *byte);
     let next = &bytes[row + ROW..];
     let more = next.iter().take(ROW).take_while(|byte| belongs(byte)).count();
     if more == ROW {
         return;
     }
-    let Some(start) = (row + ROW + more).checked_sub(FORTY) else {
-        return;
-    };
-    if bytes[start..row + ROW].iter().all(belongs) {
+    let end = row + ROW + more;
+    if let Some(start) = end.checked_sub(FORTY)
+        && bytes[start..row + ROW].iter().all(belongs)
+    {
         ahead.note(start, Anchor::Forty);
+    }
+    // So do 32 hexadecimal digits, if a hyphen ends them.
+    if let Some(start) = end.checked_sub(HEX)
+        && bytes.get(end) == Some(&b'-')
+        && bytes[start..end].iter().all(u8::is_ascii_hexdigit)
+    {
+        ahead.note(start, Anchor::Prefix);
     }
 }
 
@@ -564,7 +617,7 @@ static BUILT_IN: LazyLock<Sieve> = LazyLock::new(|| {
     let alone = |set| [set, ByteSet::ALL, ByteSet::ALL, ByteSet::ALL];
     sieve.add(SIGN, Before::Anything, alone(one(b'@')));
     sieve.add(OPERATOR, Before::Anything, alone(ByteSet::of(b"=:>")));
-    for [a, b, c] in [b" is", b"was"] {
+    for [a, b, c] in [b" is", b" to", b"was"] {
         let shape = [
             one(*a),
             one(*b),
@@ -579,6 +632,19 @@ static BUILT_IN: LazyLock<Sieve> = LazyLock::new(|| {
         sieve.add(SCHEME, Before::Anything, [a, b, c, next]);
     }
     sieve.add(PIECE, Before::Anything, b"-BEG".map(one));
+    let of_flag = ByteSet::that(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    sieve.add(
+        PIECE,
+        Before::Anything,
+        [one(b'-'), one(b'-'), of_flag, ByteSet::ALL],
+    );
+    for (_, piece) in &*PIECES {
+        let shape = [0, 1, 2, 3].map(|place| piece.get(place).map_or(ByteSet::ALL, |byte| one(*byte)));
+        sieve.add(PIECE, Before::Anything, shape);
+    }
+    let of_word = ByteSet::that(|byte| byte.is_ascii_alphanumeric());
+    let capital = [ByteSet::of(b"MNO"), of_word, of_word, of_word];
+    sieve.add(CAPITAL, Before::NoWord, capital);
     for address in rules::WEBHOOKS {
         let dot = last_dot(address);
         let around = [0, 1, 2, 3].map(|nth| one(address[dot - 1 + nth]));

@@ -10,13 +10,16 @@ mod aws;
 mod calling_codes;
 mod card;
 mod email;
+mod formats;
 mod named;
 mod phone;
 mod ssn;
+mod structured;
 mod token;
 mod vendor;
 
 pub(crate) use named::WEBHOOKS;
+pub(crate) use structured::pieces;
 
 /// A rule that belongs to one of the six detectors.
 pub(crate) struct BuiltIn {
@@ -42,9 +45,10 @@ pub(crate) struct BuiltIn {
 /// Specific before generic before catch-all: at one start, the first of these that matches wins. Custom patterns stand between
 /// the last that is no catch-all and the first that is.
 #[rustfmt::skip]
-pub(crate) static BUILT_IN: [BuiltIn; 14] = [
+pub(crate) static BUILT_IN: [BuiltIn; 15] = [
     rule(Detector::API_SECRET, "private keys in PEM", Anchor::Prefix, token::pem_starts, anything, token::pem, token::PEM_LONGEST),
     rule(Detector::API_SECRET, "tokens in a vendor's format", Anchor::Prefix, vendor::starts, no_word, vendor::verify, vendor::LONGEST),
+    rule(Detector::API_SECRET, "tokens of a vendor's structure", Anchor::Prefix, structured::starts, no_word, structured::verify, structured::LONGEST),
     rule(Detector::API_SECRET, "JSON Web Tokens", Anchor::Prefix, token::jwt_starts, no_word, token::jwt, token::JWT_LONGEST),
     rule(Detector::AWS_KEY, "access key ids", Anchor::Prefix, aws::id_starts, no_word, aws::key_id, aws::ID_LONGEST),
     rule(Detector::AWS_KEY, "Bedrock API keys", Anchor::Prefix, aws::bedrock_starts, no_word, aws::bedrock, aws::BEDROCK_LONGEST),
@@ -117,7 +121,10 @@ pub(crate) fn prefixes() -> Vec<Shape> {
                 .map_or(ByteSet::ALL, |byte| ByteSet::of(&[*byte]))
         })
     });
-    listed.chain(vendor::prefixes()).collect()
+    listed
+        .chain(vendor::prefixes())
+        .chain(structured::prefixes())
+        .collect()
 }
 
 /// All words that rules look for before a value: the first three letters decide whether a text is read for them.
@@ -128,7 +135,8 @@ pub(crate) fn words() -> impl Iterator<Item = &'static str> {
         phone::PHONE_WORDS,
         phone::CALLING_WORDS,
         phone::LAST_WORDS,
-        &["aws", "secret"],
+        aws::ID_WORDS,
+        &["secret"],
     ]
     .into_iter()
     .flatten()

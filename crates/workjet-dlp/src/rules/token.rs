@@ -18,7 +18,7 @@ pub(super) fn pem_starts(byte: u8) -> bool {
 }
 
 /// `-----BEGIN … PRIVATE KEY-----` ([RFC 7468](https://www.rfc-editor.org/rfc/rfc7468)), OpenPGP's `… KEY BLOCK` too. The
-/// header alone proves it.
+/// header and a character that may follow it prove it; in prose and code a quote does.
 pub(super) fn pem(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     let rest = &window.bytes[at..];
     let Some(rest) = rest.strip_prefix(BEGIN) else {
@@ -45,6 +45,12 @@ pub(super) fn pem(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
         return Verdict::No;
     }
     let end = at + BEGIN.len() + length + DASHES.len();
+    match window.byte(end) {
+        None => return window.starved(),
+        Some(b' ' | b'\t' | b'\r' | b'\n' | b'\\' | b'+' | b'/') => {}
+        Some(next) if next.is_ascii_alphanumeric() => {}
+        Some(_) => return Verdict::No,
+    }
     Hit::new(end, Confidence::High)
         .subtype("private_key")
         .run(Run::Pem(Pem::default()))

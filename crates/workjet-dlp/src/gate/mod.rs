@@ -51,18 +51,19 @@ const NOTES: usize = 2048;
 const DIGITS: Kind = 0;
 const SIGN: Kind = 1;
 const OPERATOR: Kind = 2;
-const VERB: Kind = 3;
-const SCHEME: Kind = 4;
-const PIECE: Kind = 5;
-/// Two kinds are shared by the custom patterns, seven by the prefixes.
-const CUSTOM: [Kind; 2] = [6, 7];
-const PREFIX: [Kind; 7] = [8, 9, 10, 11, 12, 13, 14];
-const CAPITAL: Kind = 15;
+const CAPITAL: Kind = 3;
+const CUSTOM: Kind = 4;
+/// Words, and pieces of what stands before or within a match.
+const PIECE: [Kind; 4] = [5, 6, 7, 8];
+/// Prefixes, where a word may begin.
+const PREFIX: [Kind; 7] = [9, 10, 11, 12, 13, 14, 15];
+const PREFIXES: u16 = 0xFE00;
 
 /// What the sieve looks for on behalf of an engine's rules.
 pub(crate) struct Gate {
     sieve: Sieve,
     built_in: bool,
+    triples: &'static Triples,
 }
 
 /// How far the gate has looked, and what it found ahead.
@@ -159,13 +160,23 @@ impl Ahead {
 impl Gate {
     /// A gate for the built-in rules, if `built_in`, and for patterns that begin with these bytes.
     pub(crate) fn new(built_in: bool, customs: impl Iterator<Item = Shape>) -> Self {
-        let mut sieve = if built_in { BUILT_IN.clone() } else { Sieve::new() };
-        sieve.add(PIECE, Before::Anything, b"[RED".map(|byte| ByteSet::of(&[byte])));
-        for (index, shape) in customs.enumerate() {
-            sieve.add(CUSTOM[index % CUSTOM.len()], Before::Anything, shape);
+        let mut sieve = if built_in {
+            BUILT_IN.clone()
+        } else {
+            let mut sieve = Sieve::new();
+            let placeholder = b"[RED".map(|byte| ByteSet::of(&[byte]));
+            sieve.add(PIECE[0], Before::Anything, placeholder);
+            sieve
+        };
+        for shape in customs {
+            sieve.add(CUSTOM, Before::Anything, shape);
         }
         sieve.fill();
-        Self { sieve, built_in }
+        Self {
+            sieve,
+            built_in,
+            triples: &TRIPLES,
+        }
     }
 
     /// The first place from `at` up to `until` where some rule may have to be asked, and the anchors noted there. In an
@@ -207,7 +218,16 @@ impl Gate {
             while bits != 0 {
                 let place = 32 * word + bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-                let kinds = ahead.sifted.kinds(place);
+                let mut kinds = ahead.sifted.kinds(place);
+                if kinds & PREFIXES != 0 {
+                    if self.triples.have(&window.bytes[from + place..]) {
+                        ahead.note(from + place, Anchor::Prefix);
+                    }
+                    kinds &= !PREFIXES;
+                    if kinds == 0 {
+                        continue;
+                    }
+                }
                 examine(ahead, window.bytes, from + place, kinds);
             }
         }
@@ -224,12 +244,8 @@ impl Gate {
 
 /// Notes the places for which the anchors that may stand at `at` speak.
 fn examine(ahead: &mut Ahead, bytes: &[u8], at: usize, kinds: u16) {
-    const PREFIXES: u16 = 0x7F00;
-    const CUSTOMS: u16 = 1 << CUSTOM[0] | 1 << CUSTOM[1];
+    const PIECES: u16 = 0x01E0;
     let may_be = |kind: Kind| kinds >> kind & 1 == 1;
-    if kinds & PREFIXES != 0 && TRIPLES.have(&bytes[at..]) {
-        ahead.note(at, Anchor::Prefix);
-    }
     if may_be(DIGITS) {
         digits(ahead, bytes, at);
     }
@@ -240,25 +256,13 @@ fn examine(ahead: &mut Ahead, bytes: &[u8], at: usize, kinds: u16) {
         let two = at > 0 && matches!(bytes[at - 1], b':' | b'=');
         assigned(ahead, bytes, at - usize::from(two), at + 1);
     }
-    if may_be(VERB) {
-        match bytes[at..] {
-            [b' ', b'i', b's', ..] | [b' ', b't', b'o', ..] => assigned(ahead, bytes, at, at + 3),
-            [b'w', b'a', b's', ..] if at > 0 && bytes[at - 1] == b' ' => {
-                assigned(ahead, bytes, at - 1, at + 3);
-            }
-            _ => {}
-        }
-    }
-    if may_be(SCHEME) {
-        scheme(ahead, bytes, at);
-    }
-    if may_be(PIECE) {
-        piece(ahead, bytes, at);
-    }
     if may_be(CAPITAL) {
         capital(ahead, bytes, at);
     }
-    if kinds & CUSTOMS != 0 {
+    if kinds & PIECES != 0 {
+        piece(ahead, bytes, at);
+    }
+    if may_be(CUSTOM) {
         ahead.note(at, Anchor::Custom);
     }
 }
@@ -285,10 +289,10 @@ impl Triples {
 
 static TRIPLES: LazyLock<Triples> = LazyLock::new(|| {
     let mut triples = Triples([0; _]);
-    for [first, second, third, _] in rules::prefixes() {
-        for a in first.iter() {
-            for b in second.iter() {
-                for c in third.iter() {
+    for prefix in rules::prefixes() {
+        for a in prefix[0].iter() {
+            for b in prefix[1].iter() {
+                for c in prefix[2].iter() {
                     let hash = Triples::hash([a, b, c]);
                     triples.0[hash / 64] |= 1 << (hash % 64);
                 }
@@ -531,15 +535,15 @@ fn after_scheme(ahead: &mut Ahead, bytes: &[u8], end: usize) {
     }
 }
 
-/// `-----BEGIN` by its last dash, a webhook's address by what stands around its last dot, a placeholder and an option of a
-/// command by their beginnings, tokens by what stands within them.
+/// Verbs between a name and its value, schemes of headers, `-----BEGIN` by its last dash, a webhook's address by what stands
+/// around its last dot, a placeholder and an option of a command by their beginnings, tokens by what stands within them.
 fn piece(ahead: &mut Ahead, bytes: &[u8], at: usize) {
-    for (before, piece) in &*PIECES {
-        if bytes[at..].starts_with(piece) && at >= *before {
-            ahead.note(at - before, Anchor::Prefix);
-        }
-    }
     match bytes[at..] {
+        [b' ', b'i', b's', ..] | [b' ', b't', b'o', ..] => assigned(ahead, bytes, at, at + 3),
+        [b'w', b'a', b's', ..] if at > 0 && bytes[at - 1] == b' ' => {
+            assigned(ahead, bytes, at - 1, at + 3);
+        }
+        [b'r' | b'R', ..] => scheme(ahead, bytes, at),
         [b'-', b'B', b'E', ..] if at >= 4 => ahead.note(at - 4, Anchor::Prefix),
         [b'[', b'R', b'E', ..] => ahead.note(at, Anchor::Placeholder),
         [b'-', b'-', ..] if at == 0 || !bytes[at - 1].is_ascii_graphic() => {
@@ -547,7 +551,7 @@ fn piece(ahead: &mut Ahead, bytes: &[u8], at: usize) {
             let end = at + bytes[at..].iter().take(48).take_while(of_flag).count();
             assigned(ahead, bytes, end, end);
         }
-        [_, b'.', _, ..] => {
+        [_, b'.', ..] => {
             for address in rules::WEBHOOKS {
                 let start = at.checked_sub(last_dot(address) - 1);
                 if let Some(start) = start.filter(|start| bytes[*start..].starts_with(address)) {
@@ -556,6 +560,11 @@ fn piece(ahead: &mut Ahead, bytes: &[u8], at: usize) {
             }
         }
         _ => {}
+    }
+    for (before, piece) in &*PIECES {
+        if bytes[at] == piece[0] && bytes[at..].starts_with(piece) && at >= *before {
+            ahead.note(at - before, Anchor::Prefix);
+        }
     }
 }
 
@@ -617,40 +626,17 @@ static BUILT_IN: LazyLock<Sieve> = LazyLock::new(|| {
     let alone = |set| [set, ByteSet::ALL, ByteSet::ALL, ByteSet::ALL];
     sieve.add(SIGN, Before::Anything, alone(one(b'@')));
     sieve.add(OPERATOR, Before::Anything, alone(ByteSet::of(b"=:>")));
-    for [a, b, c] in [b" is", b" to", b"was"] {
-        let shape = [
-            one(*a),
-            one(*b),
-            one(*c),
-            ByteSet::that(|byte| is(AFTER_OPERATOR, byte)),
-        ];
-        sieve.add(VERB, Before::Anything, shape);
-    }
-    let blank = ByteSet::that(|byte| byte.is_ascii_whitespace());
-    for ([a, b, c], next) in [(b"riz", ByteSet::any_case(b"a")), (b"rer", blank)] {
-        let [a, b, c] = [a, b, c].map(|letter| ByteSet::any_case(&[*letter]));
-        sieve.add(SCHEME, Before::Anything, [a, b, c, next]);
-    }
-    sieve.add(PIECE, Before::Anything, b"-BEG".map(one));
-    let of_flag = ByteSet::that(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    sieve.add(
-        PIECE,
-        Before::Anything,
-        [one(b'-'), one(b'-'), of_flag, ByteSet::ALL],
-    );
-    for (_, piece) in &*PIECES {
-        let shape = [0, 1, 2, 3].map(|place| piece.get(place).map_or(ByteSet::ALL, |byte| one(*byte)));
-        sieve.add(PIECE, Before::Anything, shape);
+    for (kind, shapes) in PIECE.into_iter().zip(groups::<4>(piece_shapes())) {
+        for shape in shapes {
+            sieve.add(kind, Before::Anything, shape);
+        }
     }
     let of_word = ByteSet::that(|byte| byte.is_ascii_alphanumeric());
     let capital = [ByteSet::of(b"MNO"), of_word, of_word, of_word];
     sieve.add(CAPITAL, Before::NoWord, capital);
-    for address in rules::WEBHOOKS {
-        let dot = last_dot(address);
-        let around = [0, 1, 2, 3].map(|nth| one(address[dot - 1 + nth]));
-        sieve.add(PIECE, Before::Anything, around);
-    }
-    for (kind, shapes) in PREFIX.into_iter().zip(groups(rules::prefixes())) {
+    let begins = rules::prefixes().into_iter();
+    let begins = begins.map(|prefix| *prefix.first_chunk().expect("prefixes are no shorter"));
+    for (kind, shapes) in PREFIX.into_iter().zip(groups::<7>(begins.collect())) {
         for shape in shapes {
             sieve.add(kind, Before::NoWord, shape);
         }
@@ -658,35 +644,80 @@ static BUILT_IN: LazyLock<Sieve> = LazyLock::new(|| {
     sieve
 });
 
-/// Shares the shapes out among the kinds, so that few other words fit.
-fn groups(mut shapes: Vec<Shape>) -> [Vec<Shape>; PREFIX.len()] {
-    let mut groups: [Vec<Shape>; PREFIX.len()] = Default::default();
-    let mut unions = [[ByteSet::NONE; WIDTH]; PREFIX.len()];
-    let cost = |union: &Shape| union.iter().map(frequency).product::<u64>();
-    // The most frequent first: they should not share a kind.
-    shapes.sort_by_key(|shape| std::cmp::Reverse(cost(shape)));
-    for shape in shapes {
-        let with = |union: &Shape| -> Shape { std::array::from_fn(|place| union[place].union(shape[place])) };
-        let (best, _) = unions
-            .iter()
-            .map(|union| cost(&with(union)) - cost(union))
-            .enumerate()
-            .min_by_key(|(_, cost)| *cost)
-            .expect("there are groups");
-        unions[best] = with(&unions[best]);
-        groups[best].push(shape);
+/// What [`piece`] knows.
+fn piece_shapes() -> Vec<Shape> {
+    let one = |byte: u8| ByteSet::of(&[byte]);
+    let mut shapes = vec![b"[RED".map(one), b"-BEG".map(one)];
+    let then = ByteSet::that(|byte| is(AFTER_OPERATOR, byte));
+    shapes.extend([b" is", b" to", b"was"].map(|[a, b, c]| [one(*a), one(*b), one(*c), then]));
+    let blank = ByteSet::that(|byte| byte.is_ascii_whitespace());
+    for ([a, b, c], next) in [(b"riz", ByteSet::any_case(b"a")), (b"rer", blank)] {
+        let [a, b, c] = [a, b, c].map(|letter| ByteSet::any_case(&[*letter]));
+        shapes.push([a, b, c, next]);
     }
-    groups
+    let of_flag = ByteSet::that(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let later_in_flag = of_flag.union(one(b'-'));
+    shapes.push([one(b'-'), one(b'-'), of_flag, later_in_flag]);
+    for address in rules::WEBHOOKS {
+        let dot = last_dot(address);
+        shapes.push([0, 1, 2, 3].map(|nth| one(address[dot - 1 + nth])));
+    }
+    let of_token = ByteSet::that(|byte| byte.is_ascii_graphic());
+    for (_, piece) in &*PIECES {
+        shapes.push([0, 1, 2, 3].map(|place| piece.get(place).map_or(of_token, |byte| one(*byte))));
+    }
+    shapes
 }
 
-/// How many of two thousand bytes of text pass for one of the set, roughly.
-fn frequency(set: &ByteSet) -> u64 {
+/// How often a shape is met, roughly.
+fn cost(shape: &Shape) -> u64 {
+    let places = shape.iter().enumerate();
+    places.map(|(place, set)| frequency(place, set)).product()
+}
+
+/// Shares the shapes out among the kinds, so that little else fits.
+fn groups<const N: usize>(mut shapes: Vec<Shape>) -> [Vec<Shape>; N] {
+    let with = |union: &Shape, shape: &Shape| -> Shape {
+        std::array::from_fn(|place| union[place].union(shape[place]))
+    };
+    let share = |shapes: &[Shape]| {
+        let mut groups: [Vec<Shape>; N] = std::array::from_fn(|_| Vec::new());
+        let mut unions = [[ByteSet::NONE; WIDTH]; N];
+        for shape in shapes {
+            let costs = unions.map(|union| cost(&with(&union, shape)) - cost(&union));
+            let best = (0..N)
+                .min_by_key(|group| costs[*group])
+                .expect("there are groups");
+            unions[best] = with(&unions[best], shape);
+            groups[best].push(*shape);
+        }
+        (groups, unions.iter().map(cost).sum::<u64>())
+    };
+    // Neither order is best for all: frequent ones should not share a kind, and those with wide sets should.
+    shapes.sort_by_key(cost);
+    let (rare_first, cost_of_these) = share(&shapes);
+    shapes.reverse();
+    let (frequent_first, cost_of_those) = share(&shapes);
+    if cost_of_these <= cost_of_those {
+        rare_first
+    } else {
+        frequent_first
+    }
+}
+
+/// How many of two thousand bytes of text pass for one of the set, roughly; at the first place, of those that begin a word.
+fn frequency(place: usize, set: &ByteSet) -> u64 {
     const LETTERS: [u64; 26] = [
         130, 26, 50, 68, 204, 36, 32, 98, 112, 4, 14, 64, 40, 112, 120, 30, 2, 96, 102, 146, 44, 16, 38, 4,
         32, 2,
     ];
+    const FIRST: [u64; 26] = [
+        230, 90, 100, 60, 50, 80, 34, 100, 130, 12, 14, 54, 80, 46, 130, 90, 6, 60, 150, 320, 24, 14, 130, 2,
+        24, 2,
+    ];
+    let letters = if place == 0 { FIRST } else { LETTERS };
     let of = |byte: u8| match byte {
-        b'a'..=b'z' => LETTERS[usize::from(byte - b'a')],
+        b'a'..=b'z' => letters[usize::from(byte - b'a')],
         b' ' => 340,
         b'.' | b',' => 20,
         b'-' | b'`' | b'_' | b'\n' | b'/' | b'"' | b'0'..=b'9' => 10,

@@ -2,7 +2,7 @@
 
 use crate::Detector;
 use crate::gate::Anchor;
-use crate::gate::sieve::{ByteSet, Shape};
+use crate::gate::sieve::ByteSet;
 use crate::memo::Memo;
 use crate::search::{Verdict, Window};
 
@@ -108,18 +108,16 @@ fn is_token_start(window: &Window<'_>, at: usize) -> bool {
     !window.follows_word(at)
 }
 
-/// The first four bytes of everything that [`Anchor::Prefix`] rules find where a word may begin. (Private keys, which begin
-/// anywhere, the gate knows by itself.)
-pub(crate) fn prefixes() -> Vec<Shape> {
-    let listed = [token::JWT_BEGINS]
-        .into_iter()
-        .chain(aws::BEGINNINGS.iter().copied());
+/// What [`Anchor::Prefix`] rules find where a word may begin, byte by byte: four of each or more. (Private keys, which begin
+/// anywhere, and what has no fixed beginning the gate knows by itself.)
+pub(crate) fn prefixes() -> Vec<Vec<ByteSet>> {
+    let listed = [token::JWT_BEGINS].into_iter().chain(aws::BEGINNINGS);
+    // All of them go on with letters, digits, hyphens or underscores.
+    let of_token = ByteSet::that(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     let listed = listed.map(|prefix| {
-        std::array::from_fn(|place| {
-            prefix
-                .get(place)
-                .map_or(ByteSet::ALL, |byte| ByteSet::of(&[*byte]))
-        })
+        let mut sets: Vec<_> = prefix.iter().map(|byte| ByteSet::of(&[*byte])).collect();
+        sets.push(of_token);
+        sets
     });
     listed
         .chain(vendor::prefixes())

@@ -1,9 +1,11 @@
 //! Tokens known by their structure: parts of known lengths with marks between them, the first of which need not be fixed.
 
+use std::sync::LazyLock;
+
 use super::vendor::{base62, hex, lower, url_safe};
 use crate::entropy::{distinct, is_placeholder};
 use crate::finding::Confidence;
-use crate::gate::sieve::{self, ByteSet};
+use crate::gate::sieve::{ByteSet, WIDTH};
 use crate::memo::Memo;
 use crate::run::Run;
 use crate::search::{Hit, Verdict, Window};
@@ -34,41 +36,43 @@ pub(super) fn starts(byte: u8) -> bool {
 }
 
 pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
-    if !super::is_token_start(window, at) {
+    let first = window.bytes[at..].iter().take(WIDTH);
+    let mut possible = first.zip(&*POSSIBLE).fold(!0, |possible, (byte, shapes)| {
+        possible & shapes[usize::from(*byte)]
+    });
+    if possible == 0 || !super::is_token_start(window, at) {
         return Verdict::No;
     }
     // Several may still be possible when the bytes end: then nothing is decided.
-    let mut verdict = Verdict::No;
-    for shape in SHAPES {
+    while possible != 0 {
+        let shape = &SHAPES[possible.trailing_zeros() as usize];
         match shape.verify(window, at) {
-            Verdict::No => {}
-            other => {
-                verdict = other;
-                break;
+            Verdict::No => possible &= possible - 1,
+            other => return other,
+        }
+    }
+    Verdict::No
+}
+
+/// For each of the first four bytes, the shapes in which it can stand there, as bits. Most words are dismissed by these.
+static POSSIBLE: LazyLock<[[u32; 256]; WIDTH]> = LazyLock::new(|| {
+    let mut possible = [[0; 256]; WIDTH];
+    for (index, shape) in SHAPES.iter().enumerate() {
+        for (place, set) in shape.beginning().into_iter().take(WIDTH).enumerate() {
+            for byte in set.iter() {
+                possible[place][usize::from(byte)] |= 1 << index;
             }
         }
     }
-    verdict
-}
+    possible
+});
 
-/// The first four bytes of the tokens that begin with a fixed text.
-pub(super) fn prefixes() -> impl Iterator<Item = sieve::Shape> {
-    SHAPES.iter().filter_map(|shape| {
-        let Part::Is(text) = shape.parts[0] else {
-            return None;
-        };
-        let then = match shape.parts.get(1) {
-            Some(Part::Of(1.., _, alphabet)) => ByteSet::that(alphabet),
-            Some(Part::Uuid) => ByteSet::that(hex),
-            _ => ByteSet::ALL,
-        };
-        let text = text.as_bytes();
-        Some(std::array::from_fn(|place| match text.get(place) {
-            Some(byte) => ByteSet::of(&[*byte]),
-            None if place == text.len() || matches!(shape.parts[1], Part::Of(4.., ..) | Part::Uuid) => then,
-            None => ByteSet::ALL,
-        }))
-    })
+/// What the tokens that begin with a fixed text begin with.
+pub(super) fn prefixes() -> impl Iterator<Item = Vec<ByteSet>> {
+    let fixed = SHAPES
+        .iter()
+        .filter(|shape| matches!(shape.parts[0], Part::Is(_)));
+    fixed.map(Shape::beginning)
 }
 
 /// The fixed texts in the others, and how many bytes stand before them. Of those that have none the gate knows by itself:
@@ -108,6 +112,25 @@ pub(super) enum Part {
 const UUID: usize = 36;
 
 impl Shape {
+    /// What can stand at each place, from the first on: as far as the places are known, and four more.
+    fn beginning(&self) -> Vec<ByteSet> {
+        let mut sets = Vec::new();
+        for part in self.parts {
+            match *part {
+                Part::Is(text) => sets.extend(text.bytes().map(|byte| ByteSet::of(&[byte]))),
+                Part::Uuid => sets.extend([ByteSet::that(hex); 8]),
+                Part::Of(least, most, alphabet) => {
+                    sets.extend(vec![ByteSet::that(alphabet); least]);
+                    if least < most {
+                        break;
+                    }
+                }
+            }
+        }
+        sets.extend([ByteSet::ALL; WIDTH]);
+        sets
+    }
+
     fn verify(&self, window: &Window<'_>, at: usize) -> Verdict {
         let mut here = at;
         let mut goes_on = None;

@@ -9,7 +9,7 @@ use super::formats::FORMATS;
 use crate::checksum::base62_crc32;
 use crate::entropy::{Classes, distinct, is_placeholder, is_wordy};
 use crate::finding::Confidence;
-use crate::gate::sieve::{ByteSet, Shape};
+use crate::gate::sieve::ByteSet;
 use crate::memo::Memo;
 use crate::run::Run;
 use crate::search::{Hit, Verdict, Window};
@@ -32,8 +32,8 @@ pub(super) fn starts(byte: u8) -> bool {
     byte == b'w' || FORMATS.iter().any(|format| format.prefix.as_bytes()[0] == byte)
 }
 
-/// The first four bytes of every format: two of a prefix at least, and where it has no more, what may follow.
-pub(super) fn prefixes() -> impl Iterator<Item = Shape> {
+/// What the tokens of every format begin with: the prefix and four bytes of the body.
+pub(super) fn prefixes() -> impl Iterator<Item = Vec<ByteSet>> {
     let workjet = [
         ByteSet::of(b"w"),
         ByteSet::of(b"j"),
@@ -41,12 +41,10 @@ pub(super) fn prefixes() -> impl Iterator<Item = Shape> {
         ByteSet::that(lower),
     ];
     let others = FORMATS.iter().map(|format| {
-        std::array::from_fn(|place| match format.prefix.as_bytes().get(place) {
-            Some(byte) => ByteSet::of(&[*byte]),
-            None => ByteSet::that(format.alphabet),
-        })
+        let prefix = format.prefix.bytes().map(|byte| ByteSet::of(&[byte]));
+        prefix.chain([ByteSet::that(format.alphabet); 4]).collect()
     });
-    std::iter::once(workjet).chain(others)
+    std::iter::once(workjet.to_vec()).chain(others)
 }
 
 pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {

@@ -36,11 +36,19 @@ fn may_matter(key: &str) -> bool {
 pub(crate) struct Words {
     text: [u8; 2 * Words::REACH + 2],
     len: usize,
+    /// What the words begin with.
+    beginnings: u128,
 }
 
 impl Words {
     /// Bytes that are read.
     const REACH: usize = 64;
+
+    const NONE: Self = Self {
+        text: [b' '; 2 * Self::REACH + 2],
+        len: 1,
+        beginnings: 0,
+    };
 
     pub(crate) fn before(behind: &[u8]) -> Self {
         Self::within(behind, Self::REACH)
@@ -49,6 +57,9 @@ impl Words {
     /// The words in the last `reach` bytes, at most [`REACH`](Self::REACH).
     pub(crate) fn within(behind: &[u8], reach: usize) -> Self {
         let cut = behind.len().saturating_sub(reach.min(Self::REACH));
+        if !may_hold_words(&behind[cut..]) {
+            return Self::NONE;
+        }
         // A word that is cut off is not that word.
         let within_word = cut > 0 && behind[cut - 1].is_ascii_alphabetic();
         let start = if within_word {
@@ -59,13 +70,7 @@ impl Words {
         } else {
             cut
         };
-        let mut words = Self {
-            text: [b' '; 2 * Self::REACH + 2],
-            len: 1,
-        };
-        if !may_hold_words(&behind[cut..]) {
-            return words;
-        }
+        let mut words = Self::NONE;
         let mut previous = b' ';
         for &byte in &behind[start..] {
             let camel = byte.is_ascii_uppercase() && previous.is_ascii_lowercase();
@@ -82,6 +87,9 @@ impl Words {
             previous = byte;
         }
         words.push(b' ');
+        let spaced = words.text[..words.len].windows(3);
+        let beginnings = spaced.filter(|three| three[0] == b' ').map(Self::beginning);
+        words.beginnings = beginnings.fold(0, |all, one| all | one);
         words
     }
 
@@ -103,16 +111,21 @@ impl Words {
     /// [`rules::words`](crate::rules::words): without one of those before a place, the text is not read at all.
     pub(crate) fn have(&self, spaced: &[&str]) -> bool {
         debug_assert!(spaced.iter().all(|word| may_hold_words(word.as_bytes())));
+        if self.beginnings == 0 {
+            return false;
+        }
         let text = &self.text[..self.len];
-        let spaces = text.iter().enumerate().filter(|(_, byte)| **byte == b' ');
-        spaces.into_iter().any(|(at, _)| {
-            let rest = &text[at..];
-            // Two letters dismiss nearly all, before slices are compared.
-            spaced.iter().any(|word| {
-                let word = word.as_bytes();
-                rest.get(1..3) == Some(&word[1..3]) && rest.starts_with(word)
-            })
+        spaced.iter().any(|word| {
+            // Two letters dismiss nearly all, before the text is gone through.
+            let word = word.as_bytes();
+            self.beginnings & Self::beginning(word) != 0
+                && (0..text.len()).any(|at| text[at] == b' ' && text[at..].starts_with(word))
         })
+    }
+
+    /// A bit for the first two letters after a space.
+    fn beginning(spaced: &[u8]) -> u128 {
+        1 << ((5 * u32::from(spaced[1]) + u32::from(spaced[2])) & 127)
     }
 }
 
@@ -121,6 +134,9 @@ impl Words {
 fn may_hold_words(text: &[u8]) -> bool {
     const REACH: usize = Words::REACH;
     const BEFORE: usize = 2;
+    if text.len() < 2 {
+        return false;
+    }
     // Arrays of one length, so that each loop is a handful of vector instructions.
     let mut bytes = [0; BEFORE + REACH];
     let text = &text[text.len().saturating_sub(REACH)..];
@@ -129,6 +145,9 @@ fn may_hold_words(text: &[u8]) -> bool {
     for (letter, byte) in letters.iter_mut().zip(&bytes) {
         let place = (byte | 0x20).wrapping_sub(b'a');
         *letter = if place < 26 { place + 1 } else { 0 };
+    }
+    if letters.iter().fold(0, |any, letter| any | letter) == 0 {
+        return false;
     }
     let mut begins = [0_u8; REACH];
     for (at, begins) in begins.iter_mut().enumerate() {

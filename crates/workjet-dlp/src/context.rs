@@ -5,9 +5,9 @@
 use std::borrow::Cow;
 
 /// What stands before a JSON value, for rules that look behind: its key, as JSON writes it. Nothing if no rule would
-/// take an interest in the key.
-pub(crate) fn before_value_of(key: &str) -> Cow<'static, str> {
-    if key.is_empty() || key.len() > 200 || !may_matter(key) {
+/// take an interest in the key; those of packs look for more words.
+pub(crate) fn before_value_of(key: &str, packs: bool) -> Cow<'static, str> {
+    if key.is_empty() || key.len() > 200 || !may_matter(key, packs) {
         return Cow::Borrowed("");
     }
     // Control characters and quotes would make the key look like more than one word.
@@ -25,9 +25,15 @@ const STEMS: &[&str] = &[
     "taxpayer", "tel", "text", "tin", "tlf", "token", "viber", "visa", "voicemail", "whatsapp",
 ];
 
-fn may_matter(key: &str) -> bool {
+fn may_matter(key: &str, packs: bool) -> bool {
     let key = key.to_ascii_lowercase();
     STEMS.iter().any(|stem| key.contains(stem))
+        || (packs && crate::rules::pack_words().any(|word| key_has(&key, word)))
+}
+
+/// Whether the letters of `word` stand in the key, whatever stands between its parts.
+fn key_has(key: &str, word: &str) -> bool {
+    word.split_whitespace().all(|part| key.contains(part))
 }
 
 /// The last words before a place, in lower case, each with one space around it. `cardNumber`, `card_number` and
@@ -120,8 +126,16 @@ mod tests {
     #[test]
     fn no_word_that_a_rule_looks_for_is_passed_over_in_a_key() {
         for word in crate::rules::words().chain(crate::name::words()) {
-            assert!(may_matter(word.trim()), "{word}");
+            assert!(may_matter(word.trim(), false), "{word}");
         }
+    }
+
+    #[test]
+    fn the_words_of_packs_matter_in_keys_if_there_are_packs() {
+        for word in crate::rules::pack_words() {
+            assert!(may_matter(&word.trim().replace(' ', "_"), true), "{word}");
+        }
+        assert!(!may_matter("isikukood", false));
     }
 
     #[test]

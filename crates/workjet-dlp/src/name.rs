@@ -85,9 +85,7 @@ pub(crate) fn follows_flag(bytes: &[u8]) -> bool {
     let of_flag = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let flag = bytes.iter().rev().take(48).take_while(of_flag).count();
     let (before, flag) = bytes.split_at(bytes.len() - flag);
-    flag.starts_with(b"--")
-        && !flag.starts_with(b"---")
-        && !before.last().is_some_and(|byte| byte.is_ascii_graphic())
+    flag.starts_with(b"--") && !flag.starts_with(b"---") && !before.last().is_some_and(u8::is_ascii_graphic)
 }
 
 /// The last of up to four words and the one before it, `is`, `was` and `to` aside, and where the first begins. `apiKey`, `API_KEY`

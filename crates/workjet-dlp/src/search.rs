@@ -9,7 +9,7 @@ use crate::custom::{Custom, Scratch};
 use crate::finding::Confidence;
 use crate::rules::{BUILT_IN, BuiltIn};
 use crate::run::Run;
-use crate::{Action, Detector};
+use crate::{Action, Detector, Preset};
 
 /// Bytes before a position that a rule may read. Streams keep as many of what they have already released.
 pub(crate) const LOOK_BEHIND: usize = 256;
@@ -178,9 +178,9 @@ enum Kind {
 
 impl Rules {
     /// Puts the rules in their order: built-in ones, custom patterns in the order given, then the built-in catch-alls.
-    pub(crate) fn new(built_in: bool, customs: Vec<(Detector, Custom)>) -> Self {
-        let built_in: &'static [BuiltIn] = if built_in { &BUILT_IN } else { &[] };
-        let (catch_all, specific): (Vec<_>, Vec<_>) = built_in.iter().partition(|rule| rule.catch_all);
+    pub(crate) fn new(presets: &[Preset], customs: Vec<(Detector, Custom)>) -> Self {
+        let built_in = BUILT_IN.iter().filter(|rule| presets.contains(&rule.preset));
+        let (catch_all, specific): (Vec<&BuiltIn>, Vec<_>) = built_in.partition(|rule| rule.catch_all);
         let kinds = specific
             .into_iter()
             .map(|rule| (rule.detector.clone(), Kind::BuiltIn(rule)))

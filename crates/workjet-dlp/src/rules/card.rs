@@ -241,16 +241,16 @@ pub(super) const CARD_WORDS: &[&str] = &[
 ];
 
 /// A range of numbers, and the lengths issued.
-struct Issuer {
-    name: &'static str,
+pub(super) struct Issuer {
+    pub(super) name: &'static str,
     /// The first six digits of the first.
-    first: u32,
+    pub(super) first: u32,
     /// The first six digits of the last.
-    last: u32,
+    pub(super) last: u32,
     /// A bit for each length.
-    lengths: u32,
+    pub(super) lengths: u32,
     /// Too common among other numbers to count without a word.
-    needs_word: bool,
+    pub(super) needs_word: bool,
 }
 
 impl Issuer {
@@ -297,7 +297,7 @@ const MAESTRO: &[usize] = &[12, 13, 14, 15, 16, 17, 18, 19];
 
 /// Ranges as [payment processors know them](https://github.com/braintree/credit-card-type).
 #[rustfmt::skip]
-static ISSUERS: &[Issuer] = &[
+pub(super) static ISSUERS: &[Issuer] = &[
     issues("visa", 4, 4, &[13, 16, 18, 19]),
     issues("mastercard", 51, 55, &[16]),
     issues("mastercard", 2221, 2720, &[16]),

@@ -28,6 +28,17 @@ pub(super) enum Alone {
     Always,
 }
 
+#[cfg(test)]
+impl Alone {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "",
+            Self::Grouped => "with its separators",
+            Self::Always => "yes",
+        }
+    }
+}
+
 /// Characters of the longest template, without separators.
 const MAX_CHARS: usize = 20;
 

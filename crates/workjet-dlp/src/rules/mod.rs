@@ -7,6 +7,8 @@ use crate::{Detector, Preset};
 mod aws;
 mod calling_codes;
 mod card;
+#[cfg(test)]
+mod catalogue;
 mod email;
 mod european;
 mod formats;

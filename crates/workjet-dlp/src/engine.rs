@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::allow::{Allow, Allowed};
 use crate::custom::{CustomPattern, Scratch};
 use crate::finding::utf16_len;
 use crate::scanner::Cursor;
@@ -80,23 +81,28 @@ impl Engine {
         EngineBuilder {
             presets: Vec::new(),
             customs: Vec::new(),
+            allowed: Vec::new(),
         }
     }
 
     /// An engine with the six built-in detectors.
     #[must_use]
     pub fn standard() -> Self {
-        Self::from_rules(&[Preset::Standard], Vec::new())
+        Self::from_rules(&[Preset::Standard], Vec::new(), Allowed::default())
     }
 
-    fn from_rules(presets: &[Preset], customs: Vec<(Detector, crate::custom::Custom)>) -> Self {
+    fn from_rules(
+        presets: &[Preset],
+        customs: Vec<(Detector, crate::custom::Custom)>,
+        allowed: Allowed,
+    ) -> Self {
         let detectors = presets
             .iter()
             .flat_map(|preset| preset.detectors())
             .cloned()
             .chain(customs.iter().map(|(name, _)| name.clone()))
             .collect();
-        let rules = Rules::new(presets, customs);
+        let rules = Rules::new(presets, customs, allowed);
         let report = rules.actions(|_| Action::Warn);
         Self {
             inner: Arc::new(Inner {
@@ -252,6 +258,7 @@ impl fmt::Debug for Redacted<'_> {
 pub struct EngineBuilder {
     presets: Vec<Preset>,
     customs: Vec<CustomPattern>,
+    allowed: Vec<Allow>,
 }
 
 impl EngineBuilder {
@@ -278,6 +285,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Lets a value pass that a detector would find. May be called for many.
+    pub fn allow(mut self, allow: Allow) -> Self {
+        self.allowed.push(allow);
+        self
+    }
+
     /// Compiles everything.
     ///
     /// # Errors
@@ -300,7 +313,11 @@ impl EngineBuilder {
             .iter()
             .map(CustomPattern::compile)
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Engine::from_rules(&self.presets, customs))
+        Ok(Engine::from_rules(
+            &self.presets,
+            customs,
+            Allowed::new(self.allowed),
+        ))
     }
 }
 
@@ -322,31 +339,36 @@ impl Iterator for FindIter<'_> {
             origin: 0,
             last: true,
         };
-        let step = self
-            .engine
-            .rules
-            .next(&window, self.at, &self.engine.report, &mut self.scratch);
-        let Step::Found { start, rule, hit } = step else {
-            self.at = self.bytes.len();
-            return None;
-        };
-        let rest = &self.bytes[hit.end..];
-        let run = hit
-            .run
-            .map_or(0, |mut run| run.advance(rest).unwrap_or(rest.len()));
-        let end = hit.end + run;
-        let utf16_start = self.utf16 + utf16_len(&self.bytes[self.at..start]);
-        let utf16_end = utf16_start + utf16_len(&self.bytes[start..end]);
-        (self.at, self.utf16) = (end, utf16_end);
-        Some(Finding {
-            detector: self.engine.rules.get(rule).detector.clone(),
-            subtype: hit.subtype,
-            span: start..end,
-            utf16_span: utf16_start..utf16_end,
-            path: None,
-            action: Action::Warn,
-            confidence: hit.confidence,
-        })
+        loop {
+            let step = self
+                .engine
+                .rules
+                .next(&window, self.at, &self.engine.report, &mut self.scratch);
+            let Step::Found { start, rule, hit } = step else {
+                self.at = self.bytes.len();
+                return None;
+            };
+            let rest = &self.bytes[hit.end..];
+            let run = hit
+                .run
+                .map_or(0, |mut run| run.advance(rest).unwrap_or(rest.len()));
+            let end = hit.end + run;
+            let utf16_start = self.utf16 + utf16_len(&self.bytes[self.at..start]);
+            let utf16_end = utf16_start + utf16_len(&self.bytes[start..end]);
+            (self.at, self.utf16) = (end, utf16_end);
+            if hit.allowed {
+                continue;
+            }
+            return Some(Finding {
+                detector: self.engine.rules.get(rule).detector.clone(),
+                subtype: hit.subtype,
+                span: start..end,
+                utf16_span: utf16_start..utf16_end,
+                path: None,
+                action: Action::Warn,
+                confidence: hit.confidence,
+            });
+        }
     }
 }
 

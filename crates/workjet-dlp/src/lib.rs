@@ -98,6 +98,7 @@
 //! | `json` | no | no `redact_json`; no dependency on `serde_json` |
 //! | `serde` | no | findings and actions cannot be serialised |
 
+mod allow;
 mod base64;
 mod checksum;
 mod context;
@@ -119,6 +120,7 @@ mod run;
 mod scanner;
 mod search;
 
+pub use allow::Allow;
 pub use custom::CustomPattern;
 pub use detector::Detector;
 pub use engine::{Engine, EngineBuilder, FindIter, Preset, Redacted};

@@ -5,6 +5,7 @@
 //! and, at one start, the earlier rule. A whole text and a stream differ only in [`Window::last`]: with it set, no rule
 //! ever waits. That makes a stream equal to its whole by construction.
 
+use crate::allow::Allowed;
 use crate::custom::{Custom, Scratch};
 use crate::finding::Confidence;
 use crate::rules::{BUILT_IN, BuiltIn};
@@ -121,6 +122,8 @@ pub(crate) struct Hit {
     pub(crate) confidence: Confidence,
     /// For rules without a longest match: what else belongs to it, byte by byte from `end` on.
     pub(crate) run: Option<Run>,
+    /// The operator knows it to be harmless.
+    pub(crate) allowed: bool,
 }
 
 impl Hit {
@@ -130,6 +133,7 @@ impl Hit {
             subtype: None,
             confidence,
             run: None,
+            allowed: false,
         }
     }
 
@@ -162,6 +166,7 @@ pub(crate) enum Step {
 pub(crate) struct Rules {
     rules: Vec<Rule>,
     starts: Starts,
+    allowed: Allowed,
     longest: usize,
 }
 
@@ -178,7 +183,7 @@ enum Kind {
 
 impl Rules {
     /// Puts the rules in their order: built-in ones, custom patterns in the order given, then the built-in catch-alls.
-    pub(crate) fn new(presets: &[Preset], customs: Vec<(Detector, Custom)>) -> Self {
+    pub(crate) fn new(presets: &[Preset], customs: Vec<(Detector, Custom)>, allowed: Allowed) -> Self {
         let built_in = BUILT_IN.iter().filter(|rule| presets.contains(&rule.preset));
         let (catch_all, specific): (Vec<&BuiltIn>, Vec<_>) = built_in.partition(|rule| rule.catch_all);
         let kinds = specific
@@ -212,6 +217,7 @@ impl Rules {
         Self {
             rules,
             starts,
+            allowed,
             longest,
         }
     }
@@ -266,7 +272,11 @@ impl Rules {
                 match self.rules[index].verify(window, at, scratch) {
                     Verdict::No => {}
                     Verdict::More => return Step::Undecided(at),
-                    Verdict::Match(hit) => {
+                    Verdict::Match(mut hit) => {
+                        let value = &window.bytes[at..hit.end];
+                        hit.allowed = self
+                            .allowed
+                            .has(&self.rules[index].detector, value, hit.run.is_some());
                         return Step::Found {
                             start: at,
                             rule: index,

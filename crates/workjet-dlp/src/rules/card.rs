@@ -177,7 +177,11 @@ fn is_glued(window: &Window<'_>, at: usize, end: usize) -> bool {
 fn is_list(number: &[u8]) -> bool {
     let groups = || number.split(|byte| !byte.is_ascii_digit());
     let longest = groups().map(<[u8]>::len).max().unwrap_or(0);
-    let counts = || groups().zip(groups().skip(1)).all(|(a, b)| b[0] == a[0] + 1);
+    let counts = || {
+        groups()
+            .zip(groups().skip(1))
+            .all(|(a, b)| b[0] == a[0] + 1 || (a[0], b[0]) == (b'9', b'0'))
+    };
     match longest {
         1 => counts(),
         longest => longest == 2,

@@ -18,11 +18,13 @@ pub(crate) fn before_value_of(key: &str, packs: bool) -> Cow<'static, str> {
 /// Parts of the words and names that rules look for.
 #[rustfmt::skip]
 const STEMS: &[&str] = &[
-    "amex", "answering", "auth", "aws", "bearer", "call", "card", "cart", "cc", "cel", "contact", "cred", "debit", "desk", "dial",
-    "diners", "discover", "fax", "jcb", "kaart", "kart", "kort", "rupay", "tarjeta", "unionpay",
-    "gsm", "handy", "hotline", "itin", "jwt", "key", "line", "maestro", "message", "mob", "movil", "num", "pager", "pan", "pass",
-    "pat", "ph", "puhelin", "pw", "reach", "register", "ring", "secret", "serv", "signal", "sms", "social", "ss", "support",
-    "taxpayer", "tel", "text", "tin", "tlf", "token", "viber", "visa", "voicemail", "whatsapp",
+    "amex", "auth", "aws", "bearer", "bill", "call", "card", "cart", "cc", "cel", "charge", "checkout",
+    "contact", "contrasena", "cred", "debit", "desk", "dial", "diners", "discover", "fax", "gsm", "handy",
+    "haslo", "jcb", "jwt", "kaart", "kart", "kennwort", "key", "kort", "line", "maestro", "mob", "movil",
+    "num", "pager", "paid", "pan", "parola", "pat", "pay", "ph", "puhelin", "purchase", "pw", "reach",
+    "register", "ring", "salasana", "secret", "senha", "serv", "signal", "sms", "social", "ss", "support",
+    "tarjeta", "tel", "text", "tin", "tlf", "token", "use", "viber", "visa", "voicemail", "wachtwoord",
+    "whatsapp",
 ];
 
 fn may_matter(key: &str, packs: bool) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! Made for text that flows to and from language models: prompts, replies that arrive a few bytes at a time, the arguments
 //! of tool calls. Six detectors are built in (payment cards, United States social security numbers, e-mail addresses,
-//! telephone numbers, AWS keys, and other secrets in some ninety formats), and patterns of your own join them on equal terms.
+//! telephone numbers, AWS keys, and other secrets in some two hundred formats), packs for health and
+//! Europe add more ([`Preset`]), and patterns of your own join them on equal terms.
 //! There is no I/O, no clock, no async runtime and no unsafe code; it builds for `wasm32-unknown-unknown`.
 //!
 //! # Find
@@ -68,6 +69,21 @@
 //!     .custom(CustomPattern::new("employee_id", r"\bEMP-[0-9]{6}\b")?)
 //!     .build()?;
 //! assert_eq!(engine.redact("ask EMP-004711.", &Policy::redact_all()).text, "ask [REDACTED:employee_id].");
+//! # Ok::<(), workjet_dlp::Error>(())
+//! ```
+//!
+//! # What is known to be harmless
+//!
+//! An [`Allow`] lets a value pass: a company's own addresses, a test number.
+//!
+//! ```
+//! use workjet_dlp::{Allow, Engine, Policy, Preset};
+//!
+//! let engine = Engine::builder()
+//!     .preset(Preset::Standard)
+//!     .allow(Allow::suffix("@example.com"))
+//!     .build()?;
+//! assert_eq!(engine.redact("ask help@example.com", &Policy::redact_all()).text, "ask help@example.com");
 //! # Ok::<(), workjet_dlp::Error>(())
 //! ```
 //!

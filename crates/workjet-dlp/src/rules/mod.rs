@@ -123,6 +123,7 @@ fn is_token_start(window: &Window<'_>, at: usize) -> bool {
 pub(crate) fn words() -> impl Iterator<Item = &'static str> {
     [
         card::CARD_WORDS,
+        card::PAYMENT_WORDS,
         ssn::SSN_WORDS,
         phone::PHONE_WORDS,
         phone::CALLING_WORDS,

@@ -279,9 +279,9 @@ impl Number {
                     && local.get(1).is_none_or(|digit| *digit <= 8);
                 let group = more.len() <= 4 || self.parenthesis.is_some();
                 area && local.len() <= 10
-                    && local
-                        .get(3)
-                        .is_none_or(|digit| *digit >= 2 || self.parenthesis.is_some())
+                    && local.get(3).is_none_or(|digit| {
+                        *digit >= 2 || self.parenthesis.is_some() || local.starts_with(&[5, 5, 5])
+                    })
                     && group
             }
         }
@@ -397,7 +397,9 @@ fn north_american(digits: &[u8]) -> bool {
     let [a, b, _, x, y, z, ..] = *local else {
         return false;
     };
-    local.len() == 10 && a >= 2 && b <= 8 && x >= 2 && !(y == 1 && z == 1)
+    // The area of films and examples has any exchange.
+    let fictional = matches!(local, [5, 5, 5, ..]);
+    local.len() == 10 && (fictional || (a >= 2 && b <= 8 && x >= 2 && !(y == 1 && z == 1)))
 }
 
 /// `2024-05-17`, `17 05 2024`, `20240517`.

@@ -7,13 +7,16 @@ use crate::memo::Memo;
 use crate::run::Run;
 use crate::search::{Hit, Verdict, Window};
 
-/// The longest in the table.
-pub(super) const LONGEST: usize = {
+pub(super) const PREFIXED_LONGEST: usize = longest(PREFIXED);
+pub(super) const INNER_LONGEST: usize = longest(INNER);
+
+/// The most bytes that decide about one of the shapes.
+const fn longest(shapes: &[Shape]) -> usize {
     let (mut longest, mut shape) = (0, 0);
-    while shape < SHAPES.len() {
+    while shape < shapes.len() {
         let (mut length, mut part) = (0, 0);
-        while part < SHAPES[shape].parts.len() {
-            length += match SHAPES[shape].parts[part] {
+        while part < shapes[shape].parts.len() {
+            length += match shapes[shape].parts[part] {
                 Part::Is(text) => text.len(),
                 Part::Of(_, most, _) => most,
                 Part::Uuid => UUID,
@@ -26,28 +29,33 @@ pub(super) const LONGEST: usize = {
         shape += 1;
     }
     longest
-};
+}
 
-pub(super) fn starts(byte: u8) -> bool {
+/// The first bytes of the shapes that begin with a prefix.
+pub(super) fn prefix_starts(byte: u8) -> bool {
+    PREFIXED.iter().any(|shape| shape.prefix().first() == Some(&byte))
+}
+
+pub(super) fn prefixed(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
+    verify(PREFIXED, window, at)
+}
+
+/// Shapes whose fixed part stands within.
+pub(super) fn inner_starts(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
 }
 
-pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
+pub(super) fn inner(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
+    verify(INNER, window, at)
+}
+
+fn verify(shapes: &[Shape], window: &Window<'_>, at: usize) -> Verdict {
     if !super::is_token_start(window, at) {
         return Verdict::No;
     }
-    // Several may still be possible when the bytes end: then nothing is decided.
-    let mut verdict = Verdict::No;
-    for shape in SHAPES {
-        match shape.verify(window, at) {
-            Verdict::No => {}
-            other => {
-                verdict = other;
-                break;
-            }
-        }
-    }
-    verdict
+    let verdicts = shapes.iter().map(|shape| shape.verify(window, at));
+    let mut decided = verdicts.filter(|verdict| !matches!(verdict, Verdict::No));
+    decided.next().unwrap_or(Verdict::No)
 }
 
 pub(super) struct Shape {
@@ -67,6 +75,14 @@ pub(super) enum Part {
 const UUID: usize = 36;
 
 impl Shape {
+    /// What it begins with, if that is fixed.
+    fn prefix(&self) -> &'static [u8] {
+        match self.parts.first() {
+            Some(Part::Is(text)) => text.as_bytes(),
+            _ => b"",
+        }
+    }
+
     fn verify(&self, window: &Window<'_>, at: usize) -> Verdict {
         let mut here = at;
         let mut goes_on = None;
@@ -143,14 +159,7 @@ fn bot(byte: u8) -> bool {
 use Part::{Is, Of, Uuid};
 
 #[rustfmt::skip]
-pub(super) static SHAPES: &[Shape] = &[
-    shape("azure_client_secret", &[Of(3, 3, azure), Of(1, 1, digit), Is("Q~"), Of(31, 34, azure)]),
-    shape("azure_devops", &[Of(76, 76, base62), Is("AZDO"), Of(4, 4, base62)]),
-    shape("terraform", &[Of(14, 14, base62), Is(".atlasv1."), Of(60, 70, url_safe)]),
-    shape("telegram", &[Of(8, 10, digit), Is(":AA"), Of(33, 33, url_safe)]),
-    shape("discord", &[Of(1, 1, bot), Of(23, 27, base62), Is("."), Of(6, 6, url_safe), Is("."), Of(27, 38, url_safe)]),
-    shape("mailchimp", &[Of(32, 32, hex), Is("-us"), Of(1, 2, digit)]),
-    shape("mailgun", &[Of(32, 32, hex), Is("-"), Of(8, 8, hex), Is("-"), Of(8, 8, hex)]),
+pub(super) const PREFIXED: &[Shape] = &[
     shape("airtable", &[Is("pat"), Of(14, 14, base62), Is("."), Of(64, 64, hex)]),
     shape("harness", &[Is("pat."), Of(22, 22, url_safe), Is("."), Of(24, 24, hex), Is("."), Of(20, 20, base62)]),
     shape("harness", &[Is("sat."), Of(22, 22, url_safe), Is("."), Of(24, 24, hex), Is("."), Of(20, 20, base62)]),
@@ -166,6 +175,17 @@ pub(super) static SHAPES: &[Shape] = &[
     shape("cloudflare", &[Is("v1.0-"), Of(24, 24, hex), Is("-"), Of(146, 146, hex)]),
     shape("paypal", &[Is("access_token$production$"), Of(16, 16, lower), Is("$"), Of(32, 32, hex)]),
     shape("brevo", &[Is("xkeysib-"), Of(64, 64, hex), Is("-"), Of(16, 16, base62)]),
+];
+
+#[rustfmt::skip]
+pub(super) const INNER: &[Shape] = &[
+    shape("azure_client_secret", &[Of(3, 3, azure), Of(1, 1, digit), Is("Q~"), Of(31, 34, azure)]),
+    shape("azure_devops", &[Of(76, 76, base62), Is("AZDO"), Of(4, 4, base62)]),
+    shape("terraform", &[Of(14, 14, base62), Is(".atlasv1."), Of(60, 70, url_safe)]),
+    shape("telegram", &[Of(8, 10, digit), Is(":AA"), Of(33, 33, url_safe)]),
+    shape("discord", &[Of(1, 1, bot), Of(23, 27, base62), Is("."), Of(6, 6, url_safe), Is("."), Of(27, 38, url_safe)]),
+    shape("mailchimp", &[Of(32, 32, hex), Is("-us"), Of(1, 2, digit)]),
+    shape("mailgun", &[Of(32, 32, hex), Is("-"), Of(8, 8, hex), Is("-"), Of(8, 8, hex)]),
     shape("asana", &[Of(1, 1, digit), Is("/"), Of(13, 19, digit), Is(":"), Of(32, 32, hex)]),
 ];
 

@@ -61,6 +61,9 @@ fn verify(shapes: &[Shape], window: &Window<'_>, at: usize) -> Verdict {
 pub(super) struct Shape {
     pub(super) vendor: &'static str,
     pub(super) parts: &'static [Part],
+    /// A place where only these two bytes can stand, counted from the beginning: a glance dismisses nearly all words. Zero
+    /// stands for any.
+    mark: (usize, [u8; 2]),
 }
 
 #[derive(Clone, Copy)]
@@ -84,6 +87,11 @@ impl Shape {
     }
 
     fn verify(&self, window: &Window<'_>, at: usize) -> Verdict {
+        let (place, mark) = self.mark;
+        let differs = |(at, mark): (usize, u8)| mark != 0 && window.byte(at).is_some_and(|byte| byte != mark);
+        if (at + place..).zip(mark).any(differs) {
+            return Verdict::No;
+        }
         let mut here = at;
         let mut goes_on = None;
         for part in self.parts {
@@ -190,5 +198,20 @@ pub(super) const INNER: &[Shape] = &[
 ];
 
 const fn shape(vendor: &'static str, parts: &'static [Part]) -> Shape {
-    Shape { vendor, parts }
+    let (mut place, mut part) = (0, 0);
+    let mut mark = (0, [0; 2]);
+    // The first fixed text that stands at a fixed place.
+    while part < parts.len() {
+        match parts[part] {
+            Part::Is(text) => {
+                let text = text.as_bytes();
+                mark = (place, [text[0], if text.len() > 1 { text[1] } else { 0 }]);
+                break;
+            }
+            Part::Of(least, most, _) if least == most => place += most,
+            Part::Of(..) | Part::Uuid => break,
+        }
+        part += 1;
+    }
+    Shape { vendor, parts, mark }
 }

@@ -4,8 +4,6 @@
 
 use std::borrow::Cow;
 
-use crate::entropy::Pairs;
-
 /// What stands before a JSON value, for rules that look behind: its key, as JSON writes it. Nothing if no rule would
 /// take an interest in the key; those of packs look for more words.
 pub(crate) fn before_value_of(key: &str, packs: bool) -> Cow<'static, str> {
@@ -108,49 +106,18 @@ impl Words {
             .any(|word| self.text[..self.len].ends_with(word.as_bytes()))
     }
 
-    /// Whether one of the words or phrases stands there.
-    pub(crate) fn have(&self, vocabulary: &Vocabulary) -> bool {
-        self.any_place(|rest| {
-            vocabulary.begins.contain(&rest[1..3]) && begins_with_one(rest, vocabulary.words)
-        })
-    }
-
-    /// Like [`have`](Self::have) for few words, each with a space before and after it.
-    pub(crate) fn have_any(&self, spaced: &[&str]) -> bool {
-        self.any_place(|rest| begins_with_one(rest, spaced))
-    }
-
-    /// Asks at every word.
-    fn any_place(&self, holds: impl Fn(&[u8]) -> bool) -> bool {
+    /// Whether one of the words or phrases stands there. Each is given with a space before and after it.
+    pub(crate) fn have(&self, spaced: &[&str]) -> bool {
         let text = &self.text[..self.len];
-        let places = text.iter().enumerate().filter(|(_, byte)| **byte == b' ');
-        places
-            .into_iter()
-            .any(|(at, _)| text.len() >= at + 3 && holds(&text[at..]))
-    }
-}
-
-fn begins_with_one(rest: &[u8], spaced: &[&str]) -> bool {
-    spaced.iter().any(|word| rest.starts_with(word.as_bytes()))
-}
-
-/// Words and phrases, each with a space before and after it.
-pub(crate) struct Vocabulary {
-    pub(crate) words: &'static [&'static str],
-    /// Their first two letters, which dismiss nearly all others before slices are compared.
-    begins: Pairs,
-}
-
-impl Vocabulary {
-    pub(crate) const fn new(words: &'static [&'static str]) -> Self {
-        let mut begins = Pairs::EMPTY;
-        let mut index = 0;
-        while index < words.len() {
-            let word = words[index].as_bytes();
-            begins = begins.with(word[1], word[2]);
-            index += 1;
-        }
-        Self { words, begins }
+        let spaces = text.iter().enumerate().filter(|(_, byte)| **byte == b' ');
+        spaces.into_iter().any(|(at, _)| {
+            let rest = &text[at..];
+            // Two letters dismiss nearly all, before slices are compared.
+            spaced.iter().any(|word| {
+                let word = word.as_bytes();
+                rest.get(1..3) == Some(&word[1..3]) && rest.starts_with(word)
+            })
+        })
     }
 }
 
@@ -181,19 +148,16 @@ mod tests {
             "my Card number is ",
             "\"card-number\": \"",
         ] {
-            assert!(
-                Words::before(text.as_bytes()).have_any(&[" card number "]),
-                "{text}"
-            );
+            assert!(Words::before(text.as_bytes()).have(&[" card number "]), "{text}");
         }
-        assert!(!Words::before(b"discarded ").have_any(&[" card "]));
+        assert!(!Words::before(b"discarded ").have(&[" card "]));
     }
 
     #[test]
     fn a_word_cut_off_by_the_reach_is_not_read() {
         let text = format!("discard{}", ".".repeat(Words::REACH - 4));
-        assert!(!Words::before(text.as_bytes()).have_any(&[" card "]));
+        assert!(!Words::before(text.as_bytes()).have(&[" card "]));
         let text = format!("card{}", ".".repeat(Words::REACH - 4));
-        assert!(Words::before(text.as_bytes()).have_any(&[" card "]));
+        assert!(Words::before(text.as_bytes()).have(&[" card "]));
     }
 }

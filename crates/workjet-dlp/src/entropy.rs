@@ -88,18 +88,18 @@ static PLACEHOLDER_PAIRS: Pairs = {
 };
 
 /// A set of pairs of ASCII characters, in small letters.
-pub(crate) struct Pairs([u128; 128]);
+struct Pairs([u128; 128]);
 
 impl Pairs {
-    pub(crate) const EMPTY: Self = Self([0; 128]);
+    const EMPTY: Self = Self([0; 128]);
 
-    pub(crate) const fn with(mut self, first: u8, second: u8) -> Self {
+    const fn with(mut self, first: u8, second: u8) -> Self {
         self.0[first as usize] |= 1 << second;
         self
     }
 
     /// Whether the pair is among them, in capitals or not.
-    pub(crate) fn contain(&self, pair: &[u8]) -> bool {
+    fn contain(&self, pair: &[u8]) -> bool {
         let (first, second) = (pair[0].to_ascii_lowercase(), pair[1].to_ascii_lowercase());
         first < 128 && second < 128 && self.0[usize::from(first)] >> second & 1 == 1
     }

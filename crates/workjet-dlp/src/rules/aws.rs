@@ -44,7 +44,7 @@ pub(super) fn key_id(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     let base32 = window.bytes[at + 4..end]
         .iter()
         .all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'));
-    let said = || Words::before(window.behind(at)).have_any(ID_WORDS);
+    let said = || Words::before(window.behind(at)).have(ID_WORDS);
     match base32 || said() {
         true if base32 => Hit::new(end, Confidence::High).subtype("access_key_id").into(),
         true => Hit::new(end, Confidence::Medium).subtype("access_key_id").into(),
@@ -123,7 +123,7 @@ fn is_announced(behind: &[u8]) -> bool {
         .take(4)
         .any(|byte| matches!(byte, b'=' | b':' | b'"' | b'\'' | b'>' | b','));
     if assigned
-        && Words::before(behind).have_any(&[
+        && Words::before(behind).have(&[
             " secret access ",
             " secret key ",
             " secretkey ",

@@ -1,7 +1,7 @@
 //! Payment card numbers: ISO/IEC 7812, by issuer prefix, length and Luhn sum.
 
 use crate::checksum::luhn;
-use crate::context::{Vocabulary, Words};
+use crate::context::Words;
 use crate::finding::Confidence;
 use crate::memo::Memo;
 use crate::search::{Hit, Verdict, Window};
@@ -256,24 +256,24 @@ impl Said {
 
     fn before(behind: &[u8]) -> Self {
         let words = Words::before(behind);
-        let card = words.have(&CARD_WORDS);
-        let payment = card || words.have(&PAYMENT_WORDS);
+        let card = words.have(CARD_WORDS);
+        let payment = card || words.have(PAYMENT_WORDS);
         Self { card, payment }
     }
 }
 
 #[rustfmt::skip]
-pub(super) static PAYMENT_WORDS: Vocabulary = Vocabulary::new(&[
+pub(super) const PAYMENT_WORDS: &[&str] = &[
     " pay ", " paid ", " paying ", " payment ", " payments ", " charge ", " charged ", " billing ", " billed ", " bill ",
     " purchase ", " checkout ", " use ",
-]);
+];
 
 #[rustfmt::skip]
-pub(super) static CARD_WORDS: Vocabulary = Vocabulary::new(&[
+pub(super) const CARD_WORDS: &[&str] = &[
     " card ", " cards ", " cardnumber ", " creditcard ", " credit ", " debit ", " visa ", " mastercard ",
     " maestro ", " amex ", " pan ", " cc ", " ccn ", " ccnum ", " discover ", " diners ", " jcb ", " unionpay ",
     " rupay ", " kreditkarte ", " kartennummer ", " karte ", " carte ", " tarjeta ", " carta ", " kaart ", " kort ",
-]);
+];
 
 /// A range of numbers, and the lengths issued.
 pub(super) struct Issuer {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::formats::FORMATS;
-use super::structured::{INNER, PREFIXED, Part};
+use super::structured::{Part, SHAPES};
 use super::{BUILT_IN, card, european};
 use crate::Preset;
 
@@ -18,7 +18,6 @@ const ABOUT: &[(&str, &str, &str, &str, &str)] = &[
     ("tokens in a vendor's format", "the vendor", "a prefix and a body of known alphabet and length: see below", "not a placeholder or a word; GitHub's and Workjet's CRC-32",
         "[GitHub's formats](https://github.blog/engineering/behind-githubs-new-authentication-token-formats/), the vendors' documents"),
     ("tokens of a vendor's structure", "the vendor", "parts of known lengths with marks between: see below", "ten different characters, not a placeholder", "the vendors' documents"),
-    ("tokens known by a mark within", "the vendor", "the same, without a prefix: see below", "ten different characters, not a placeholder", "the vendors' documents"),
     ("JSON Web Tokens", "`jwt`", "`eyJ…`, a dot and eight more characters", "the header decodes and has `alg`", "[RFC 7519](https://www.rfc-editor.org/rfc/rfc7519)"),
     ("access key ids", "`access_key_id`", "`AKIA`, `ASIA`, `ABIA`, `ACCA` or `A3T` and one more, then sixteen capitals and digits",
         "base 32, or the words `aws`, `access key` before it; not `…EXAMPLE`", "[IAM](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes)"),
@@ -74,7 +73,7 @@ fn document() -> String {
         );
         vendors.entry(format.vendor).or_default().push(form);
     }
-    for shape in PREFIXED.iter().chain(INNER) {
+    for shape in SHAPES {
         let parts = shape.parts.iter().map(|part| match *part {
             Part::Is(text) => format!("`{text}`"),
             Part::Of(least, most, of) if least == most => format!("{least} of {}", alphabet(of)),

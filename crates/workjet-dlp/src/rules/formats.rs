@@ -194,7 +194,7 @@ pub(super) static FORMATS: &[Format] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::structured::{INNER, PREFIXED, Part, Shape};
+    use super::super::structured::{Part, SHAPES, Shape};
     use super::*;
     use crate::checksum::base62_crc32;
     use crate::{Engine, Policy};
@@ -261,7 +261,7 @@ mod tests {
         for format in FORMATS {
             check(format.vendor, |seed| token(format, seed));
         }
-        for shape in PREFIXED.iter().chain(INNER) {
+        for shape in SHAPES {
             check(shape.vendor, |seed| structured(shape, seed));
         }
     }
@@ -287,7 +287,7 @@ mod tests {
         let vendors: std::collections::BTreeSet<&str> = FORMATS
             .iter()
             .map(|format| format.vendor)
-            .chain(PREFIXED.iter().chain(INNER).map(|shape| shape.vendor))
+            .chain(SHAPES.iter().map(|shape| shape.vendor))
             .collect();
         assert!(vendors.len() >= 60, "{}", vendors.len());
     }

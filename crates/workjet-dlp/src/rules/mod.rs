@@ -45,11 +45,10 @@ pub(crate) struct BuiltIn {
 /// Specific before generic before catch-all: at one start, the first of these that matches wins. Custom patterns stand between
 /// the last that is no catch-all and the first that is.
 #[rustfmt::skip]
-pub(crate) static BUILT_IN: [BuiltIn; 22] = [
+pub(crate) static BUILT_IN: [BuiltIn; 21] = [
     rule(Detector::API_SECRET, "private keys in PEM", token::pem_starts, anything, token::pem, token::PEM_LONGEST),
     rule(Detector::API_SECRET, "tokens in a vendor's format", vendor::starts, no_word, vendor::verify, vendor::LONGEST),
-    rule(Detector::API_SECRET, "tokens of a vendor's structure", structured::prefix_starts, no_word, structured::prefixed, structured::PREFIXED_LONGEST),
-    rule(Detector::API_SECRET, "tokens known by a mark within", structured::inner_starts, no_word, structured::inner, structured::INNER_LONGEST),
+    rule(Detector::API_SECRET, "tokens of a vendor's structure", structured::starts, no_word, structured::verify, structured::LONGEST),
     rule(Detector::API_SECRET, "JSON Web Tokens", token::jwt_starts, no_word, token::jwt, token::JWT_LONGEST),
     rule(Detector::AWS_KEY, "access key ids", aws::id_starts, no_word, aws::key_id, aws::ID_LONGEST),
     rule(Detector::AWS_KEY, "Bedrock API keys", aws::bedrock_starts, no_word, aws::bedrock, aws::BEDROCK_LONGEST),
@@ -123,11 +122,11 @@ fn is_token_start(window: &Window<'_>, at: usize) -> bool {
 #[cfg(test)]
 pub(crate) fn words() -> impl Iterator<Item = &'static str> {
     [
-        card::CARD_WORDS.words,
-        card::PAYMENT_WORDS.words,
-        ssn::SSN_WORDS.words,
-        phone::PHONE_WORDS.words,
-        phone::CALLING_WORDS.words,
+        card::CARD_WORDS,
+        card::PAYMENT_WORDS,
+        ssn::SSN_WORDS,
+        phone::PHONE_WORDS,
+        phone::CALLING_WORDS,
         phone::LAST_WORDS,
         aws::ID_WORDS,
         &["secret"],

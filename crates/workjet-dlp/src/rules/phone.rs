@@ -4,7 +4,7 @@
 //! Digit groups are read as far as they could belong to one number; the longest prefix of groups that makes a number wins.
 
 use super::calling_codes::plan;
-use crate::context::{Vocabulary, Words};
+use crate::context::Words;
 use crate::finding::Confidence;
 use crate::memo::Memo;
 use crate::search::{Hit, Verdict, Window};
@@ -439,16 +439,16 @@ pub(super) fn is_announced(behind: &[u8]) -> bool {
         .iter()
         .rposition(u8::is_ascii_digit)
         .map_or(0, |digit| digit + 1)..];
-    if Words::within(near, 28).have(&PHONE_WORDS) {
+    if Words::within(near, 28).have(PHONE_WORDS) {
         return true;
     }
     let words = Words::within(near, 48);
-    words.have(&CALLING_WORDS) && words.end_with(&[" at ", " on ", " to ", " is ", " under "])
+    words.have(CALLING_WORDS) && words.end_with(&[" at ", " on ", " to ", " is ", " under "])
         || (words.end_with(LAST_WORDS) && !near.trim_ascii_end().ends_with(b"="))
 }
 
 #[rustfmt::skip]
-pub(super) static PHONE_WORDS: Vocabulary = Vocabulary::new(&[
+pub(super) const PHONE_WORDS: &[&str] = &[
     " phone ", " phones ", " telephone ", " tel ", " telefon ", " mobile ", " cell ", " cellphone ",
     " fax ", " desk ", " whatsapp ", " sms ", " handy ", " phonenumber ", " mob ", " call ", " dial ",
     " hotline ", " voicemail ", " landline ", " helpline ", " pager ", " direct line ", " office line ",
@@ -458,13 +458,13 @@ pub(super) static PHONE_WORDS: Vocabulary = Vocabulary::new(&[
     " home number ", " work number ", " mobil ", " mobilnummer ", " handynummer ", " telefonnummer ",
     " rufnummer ", " telefono ", " movil ", " celular ", " cellulare ", " telefoon ", " gsm ", " tlf ",
     " puhelin ", " telefone ", " signal ", " telegram ", " viber ", " ph ",
-]);
+];
 
 #[rustfmt::skip]
-pub(super) static CALLING_WORDS: Vocabulary = Vocabulary::new(&[
+pub(super) const CALLING_WORDS: &[&str] = &[
     " call ", " answering ", " reach ", " reached ", " text ", " message ", " messages ", " contact ", " ring ",
     " calls ", " phoned ", " texted ",
-]);
+];
 
 /// Directly before the number.
 #[rustfmt::skip]

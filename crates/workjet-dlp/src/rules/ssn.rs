@@ -4,7 +4,7 @@
 //! [Social Security Administration](https://www.ssa.gov/employer/randomization.html) issues them.
 
 use super::phone;
-use crate::context::{Vocabulary, Words};
+use crate::context::Words;
 use crate::finding::Confidence;
 use crate::memo::Memo;
 use crate::search::{Hit, Verdict, Window};
@@ -57,7 +57,7 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
         Some(next) if of_word(next) => return Verdict::No,
         _ => {}
     }
-    let said = Words::before(window.behind(at)).have(&SSN_WORDS);
+    let said = Words::before(window.behind(at)).have(SSN_WORDS);
     let glued = before.is_some_and(of_word) && !window.follows_escape(at);
     if !said && (glued || !matches!(separator, Some(b'-' | b' ')) || phone::is_announced(window.behind(at))) {
         return Verdict::No;
@@ -94,7 +94,7 @@ fn kind(digits: &[u8; 9]) -> Kind {
     }
 }
 
-pub(super) static SSN_WORDS: Vocabulary = Vocabulary::new(&[
+pub(super) const SSN_WORDS: &[&str] = &[
     " ssn ",
     " ssns ",
     " social security ",
@@ -104,4 +104,4 @@ pub(super) static SSN_WORDS: Vocabulary = Vocabulary::new(&[
     " itin ",
     " taxpayer ",
     " tin ",
-]);
+];

@@ -7,16 +7,13 @@ use crate::memo::Memo;
 use crate::run::Run;
 use crate::search::{Hit, Verdict, Window};
 
-pub(super) const PREFIXED_LONGEST: usize = longest(PREFIXED);
-pub(super) const INNER_LONGEST: usize = longest(INNER);
-
-/// The most bytes that decide about one of the shapes.
-const fn longest(shapes: &[Shape]) -> usize {
+/// The longest in the table.
+pub(super) const LONGEST: usize = {
     let (mut longest, mut shape) = (0, 0);
-    while shape < shapes.len() {
+    while shape < SHAPES.len() {
         let (mut length, mut part) = (0, 0);
-        while part < shapes[shape].parts.len() {
-            length += match shapes[shape].parts[part] {
+        while part < SHAPES[shape].parts.len() {
+            length += match SHAPES[shape].parts[part] {
                 Part::Is(text) => text.len(),
                 Part::Of(_, most, _) => most,
                 Part::Uuid => UUID,
@@ -29,41 +26,33 @@ const fn longest(shapes: &[Shape]) -> usize {
         shape += 1;
     }
     longest
-}
+};
 
-/// The first bytes of the shapes that begin with a prefix.
-pub(super) fn prefix_starts(byte: u8) -> bool {
-    PREFIXED.iter().any(|shape| shape.prefix().first() == Some(&byte))
-}
-
-pub(super) fn prefixed(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
-    verify(PREFIXED, window, at)
-}
-
-/// Shapes whose fixed part stands within.
-pub(super) fn inner_starts(byte: u8) -> bool {
+pub(super) fn starts(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
 }
 
-pub(super) fn inner(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
-    verify(INNER, window, at)
-}
-
-fn verify(shapes: &[Shape], window: &Window<'_>, at: usize) -> Verdict {
+pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     if !super::is_token_start(window, at) {
         return Verdict::No;
     }
-    let verdicts = shapes.iter().map(|shape| shape.verify(window, at));
-    let mut decided = verdicts.filter(|verdict| !matches!(verdict, Verdict::No));
-    decided.next().unwrap_or(Verdict::No)
+    // Several may still be possible when the bytes end: then nothing is decided.
+    let mut verdict = Verdict::No;
+    for shape in SHAPES {
+        match shape.verify(window, at) {
+            Verdict::No => {}
+            other => {
+                verdict = other;
+                break;
+            }
+        }
+    }
+    verdict
 }
 
 pub(super) struct Shape {
     pub(super) vendor: &'static str,
     pub(super) parts: &'static [Part],
-    /// A place where only these two bytes can stand, counted from the beginning: a glance dismisses nearly all words. Zero
-    /// stands for any.
-    mark: (usize, [u8; 2]),
 }
 
 #[derive(Clone, Copy)]
@@ -78,20 +67,7 @@ pub(super) enum Part {
 const UUID: usize = 36;
 
 impl Shape {
-    /// What it begins with, if that is fixed.
-    fn prefix(&self) -> &'static [u8] {
-        match self.parts.first() {
-            Some(Part::Is(text)) => text.as_bytes(),
-            _ => b"",
-        }
-    }
-
     fn verify(&self, window: &Window<'_>, at: usize) -> Verdict {
-        let (place, mark) = self.mark;
-        let differs = |(at, mark): (usize, u8)| mark != 0 && window.byte(at).is_some_and(|byte| byte != mark);
-        if (at + place..).zip(mark).any(differs) {
-            return Verdict::No;
-        }
         let mut here = at;
         let mut goes_on = None;
         for part in self.parts {
@@ -167,7 +143,14 @@ fn bot(byte: u8) -> bool {
 use Part::{Is, Of, Uuid};
 
 #[rustfmt::skip]
-pub(super) const PREFIXED: &[Shape] = &[
+pub(super) static SHAPES: &[Shape] = &[
+    shape("azure_client_secret", &[Of(3, 3, azure), Of(1, 1, digit), Is("Q~"), Of(31, 34, azure)]),
+    shape("azure_devops", &[Of(76, 76, base62), Is("AZDO"), Of(4, 4, base62)]),
+    shape("terraform", &[Of(14, 14, base62), Is(".atlasv1."), Of(60, 70, url_safe)]),
+    shape("telegram", &[Of(8, 10, digit), Is(":AA"), Of(33, 33, url_safe)]),
+    shape("discord", &[Of(1, 1, bot), Of(23, 27, base62), Is("."), Of(6, 6, url_safe), Is("."), Of(27, 38, url_safe)]),
+    shape("mailchimp", &[Of(32, 32, hex), Is("-us"), Of(1, 2, digit)]),
+    shape("mailgun", &[Of(32, 32, hex), Is("-"), Of(8, 8, hex), Is("-"), Of(8, 8, hex)]),
     shape("airtable", &[Is("pat"), Of(14, 14, base62), Is("."), Of(64, 64, hex)]),
     shape("harness", &[Is("pat."), Of(22, 22, url_safe), Is("."), Of(24, 24, hex), Is("."), Of(20, 20, base62)]),
     shape("harness", &[Is("sat."), Of(22, 22, url_safe), Is("."), Of(24, 24, hex), Is("."), Of(20, 20, base62)]),
@@ -183,35 +166,9 @@ pub(super) const PREFIXED: &[Shape] = &[
     shape("cloudflare", &[Is("v1.0-"), Of(24, 24, hex), Is("-"), Of(146, 146, hex)]),
     shape("paypal", &[Is("access_token$production$"), Of(16, 16, lower), Is("$"), Of(32, 32, hex)]),
     shape("brevo", &[Is("xkeysib-"), Of(64, 64, hex), Is("-"), Of(16, 16, base62)]),
-];
-
-#[rustfmt::skip]
-pub(super) const INNER: &[Shape] = &[
-    shape("azure_client_secret", &[Of(3, 3, azure), Of(1, 1, digit), Is("Q~"), Of(31, 34, azure)]),
-    shape("azure_devops", &[Of(76, 76, base62), Is("AZDO"), Of(4, 4, base62)]),
-    shape("terraform", &[Of(14, 14, base62), Is(".atlasv1."), Of(60, 70, url_safe)]),
-    shape("telegram", &[Of(8, 10, digit), Is(":AA"), Of(33, 33, url_safe)]),
-    shape("discord", &[Of(1, 1, bot), Of(23, 27, base62), Is("."), Of(6, 6, url_safe), Is("."), Of(27, 38, url_safe)]),
-    shape("mailchimp", &[Of(32, 32, hex), Is("-us"), Of(1, 2, digit)]),
-    shape("mailgun", &[Of(32, 32, hex), Is("-"), Of(8, 8, hex), Is("-"), Of(8, 8, hex)]),
     shape("asana", &[Of(1, 1, digit), Is("/"), Of(13, 19, digit), Is(":"), Of(32, 32, hex)]),
 ];
 
 const fn shape(vendor: &'static str, parts: &'static [Part]) -> Shape {
-    let (mut place, mut part) = (0, 0);
-    let mut mark = (0, [0; 2]);
-    // The first fixed text that stands at a fixed place.
-    while part < parts.len() {
-        match parts[part] {
-            Part::Is(text) => {
-                let text = text.as_bytes();
-                mark = (place, [text[0], if text.len() > 1 { text[1] } else { 0 }]);
-                break;
-            }
-            Part::Of(least, most, _) if least == most => place += most,
-            Part::Of(..) | Part::Uuid => break,
-        }
-        part += 1;
-    }
-    Shape { vendor, parts, mark }
+    Shape { vendor, parts }
 }

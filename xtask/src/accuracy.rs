@@ -20,6 +20,7 @@ struct Request {
     corpus: bool,
     cases: bool,
     write: bool,
+    packs: bool,
 }
 
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
@@ -29,12 +30,17 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
             "--corpus" => request.corpus = true,
             "--cases" => request.cases = true,
             "--write" => request.write = true,
+            "--packs" => request.packs = true,
             option if option.starts_with('-') => bail!("accuracy has no option {option:?}"),
             path => request.paths.push(path.into()),
         }
     }
     ensure!(!request.paths.is_empty(), "which file or folder?");
-    let engine = Engine::builder().preset(Preset::Standard).build()?;
+    let mut builder = Engine::builder().preset(Preset::Standard);
+    if request.packs {
+        builder = builder.preset(Preset::Health).preset(Preset::European);
+    }
+    let engine = builder.build()?;
     for path in &request.paths {
         let table = if request.corpus {
             corpus(&engine, path, request.cases)?

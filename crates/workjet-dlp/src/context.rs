@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// What stands before a JSON value, for rules that look behind: its key, as JSON writes it. Nothing if no rule would
-/// take an interest in the key.
-pub(crate) fn before_value_of(key: &str) -> Cow<'static, str> {
-    if key.is_empty() || key.len() > 200 || !may_matter(key) {
+/// take an interest in the key; those of packs look for more words.
+pub(crate) fn before_value_of(key: &str, packs: bool) -> Cow<'static, str> {
+    if key.is_empty() || key.len() > 200 || !may_matter(key, packs) {
         return Cow::Borrowed("");
     }
     // Control characters and quotes would make the key look like more than one word.
@@ -19,16 +19,24 @@ pub(crate) fn before_value_of(key: &str) -> Cow<'static, str> {
 /// Parts of the words and names that rules look for.
 #[rustfmt::skip]
 const STEMS: &[&str] = &[
-    "amex", "answering", "auth", "aws", "bearer", "call", "card", "cart", "cc", "cel", "contact", "cred", "debit", "desk", "dial",
-    "diners", "discover", "fax", "jcb", "kaart", "kart", "kort", "rupay", "tarjeta", "unionpay",
-    "gsm", "handy", "hotline", "itin", "jwt", "key", "line", "maestro", "message", "mob", "movil", "num", "pager", "pan", "pass",
-    "pat", "ph", "puhelin", "pw", "reach", "register", "ring", "secret", "serv", "signal", "sms", "social", "ss", "support",
-    "taxpayer", "tel", "text", "tin", "tlf", "token", "viber", "visa", "voicemail", "whatsapp",
+    "amex", "auth", "aws", "bearer", "bill", "call", "card", "cart", "cc", "cel", "charge", "checkout",
+    "contact", "contrasena", "cred", "debit", "desk", "dial", "diners", "discover", "fax", "gsm", "handy",
+    "haslo", "jcb", "jwt", "kaart", "kart", "kennwort", "key", "kort", "line", "maestro", "mob", "movil",
+    "num", "pager", "paid", "pan", "parola", "pat", "pay", "ph", "puhelin", "purchase", "pw", "reach",
+    "register", "ring", "salasana", "secret", "senha", "serv", "signal", "sms", "social", "ss", "support",
+    "tarjeta", "tel", "text", "tin", "tlf", "token", "use", "viber", "visa", "voicemail", "wachtwoord",
+    "whatsapp",
 ];
 
-fn may_matter(key: &str) -> bool {
+fn may_matter(key: &str, packs: bool) -> bool {
     let key = key.to_ascii_lowercase();
     STEMS.iter().any(|stem| key.contains(stem))
+        || (packs && crate::rules::pack_words().any(|word| key_has(&key, word)))
+}
+
+/// Whether the letters of `word` stand in the key, whatever stands between its parts.
+fn key_has(key: &str, word: &str) -> bool {
+    word.split_whitespace().all(|part| key.contains(part))
 }
 
 /// The last words before a place, in lower case, each with one space around it. `cardNumber`, `card_number` and
@@ -108,7 +116,7 @@ impl Words {
     }
 
     /// Whether one of the words or phrases stands there. Each is given with a space before and after it, and all are among
-    /// [`rules::words`](crate::rules::words): without one of those before a place, the text is not read at all.
+    /// [`rules::words`](crate::rules::words) or those of packs: without one of those before a place, the text is not read at all.
     pub(crate) fn have(&self, spaced: &[&str]) -> bool {
         debug_assert!(spaced.iter().all(|word| may_hold_words(word.as_bytes())));
         if self.beginnings == 0 {
@@ -187,10 +195,13 @@ impl Beginnings {
 /// What the words that rules look for begin with.
 static BEGINNINGS: LazyLock<Beginnings> = LazyLock::new(|| {
     let mut beginnings = Beginnings([0; _]);
-    for word in crate::rules::words() {
+    for word in crate::rules::words().chain(crate::rules::pack_words()) {
         // Of a phrase, the longest word: `their number` should not stop at every `the`.
         let longest = word.split(' ').max_by_key(|word| word.len());
-        let mut letters = longest.unwrap_or_default().bytes().map(|byte| byte - b'a' + 1);
+        let mut letters = longest.unwrap_or_default().bytes().map(|byte| match byte {
+            b'a'..=b'z' => byte - b'a' + 1,
+            _ => 0,
+        });
         let mut next = || letters.next().unwrap_or(0);
         let (a, b, c) = (next(), next(), next());
         // After a word of two letters another may begin at once: `ccNumber`.
@@ -209,8 +220,16 @@ mod tests {
     #[test]
     fn no_word_that_a_rule_looks_for_is_passed_over_in_a_key() {
         for word in crate::rules::words().chain(crate::name::words()) {
-            assert!(may_matter(word.trim()), "{word}");
+            assert!(may_matter(word.trim(), false), "{word}");
         }
+    }
+
+    #[test]
+    fn the_words_of_packs_matter_in_keys_if_there_are_packs() {
+        for word in crate::rules::pack_words() {
+            assert!(may_matter(&word.trim().replace(' ', "_"), true), "{word}");
+        }
+        assert!(!may_matter("isikukood", false));
     }
 
     #[test]
@@ -239,7 +258,7 @@ mod tests {
                 assert!(may_hold_words(text.as_bytes()), "{text}");
             }
         }
-        assert!(!may_hold_words(b"Pay their bill with old notes on Monday, or "));
+        assert!(!may_hold_words(b"Their quiet boat was mended "));
     }
 
     #[test]

@@ -130,17 +130,21 @@ pub(crate) fn is_wordy(value: &[u8]) -> bool {
     5 * in_words > 3 * value.len()
 }
 
-/// Letters such as English has them: one in four pairs or more is common, and capitals only begin a part.
+/// Letters such as English has them: one in three pairs or more is common, and capitals only begin a part. Where parts are short,
+/// most pairs within them must be common.
 fn is_word(run: &[u8]) -> bool {
     if run.len() < 3 {
         return false;
     }
-    let common = run.windows(2).filter(|pair| COMMON_PAIRS.contain(pair)).count();
-    let changes = run
-        .windows(2)
-        .filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
-        .count();
-    3 * common >= run.len() - 1 && changes * 5 <= run.len()
+    let hump = |pair: &&[u8]| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
+    let common = |pair: &&[u8]| COMMON_PAIRS.contain(pair);
+    let pairs = run.len() - 1;
+    let humps = run.windows(2).filter(hump).count();
+    if 5 * humps <= run.len() {
+        return 3 * run.windows(2).filter(common).count() >= pairs;
+    }
+    let within = run.windows(2).filter(|pair| !hump(pair) && common(pair)).count();
+    3 * humps <= run.len() && 5 * within >= 3 * (pairs - humps)
 }
 
 /// The more frequent pairs of letters in English: of random letters, fewer than one pair in four is among them.
@@ -170,6 +174,7 @@ mod tests {
             "Curve25519SeedBin",
             "internal_service_v2",
             "SomethingElse",
+            "SpGetContextTokenFn",
         ] {
             assert!(is_wordy(words.as_bytes()), "{words}");
         }

@@ -267,6 +267,26 @@ fn every_piece_cut_in_two_anywhere_gives_the_whole() {
     }
 }
 
+#[test]
+fn numbers_of_packs_cut_in_two_anywhere_give_the_whole() {
+    let engine = Engine::builder()
+        .preset(Preset::Standard)
+        .preset(Preset::Health)
+        .preset(Preset::European)
+        .build()
+        .expect("an engine");
+    let policy = Policy::redact_all();
+    for line in include_str!("../testdata/packs.txt").lines() {
+        let text: String = line.chars().filter(|char| !"⟦⟧".contains(*char)).collect();
+        let whole = reference(&engine, text.as_bytes(), &policy);
+        for cut in 0..text.len() {
+            check_stream(&engine, text.as_bytes(), &[cut], &policy, &whole);
+        }
+        let each_byte: Vec<usize> = (1..text.len()).collect();
+        check_stream(&engine, text.as_bytes(), &each_byte, &policy, &whole);
+    }
+}
+
 static PIECES: LazyLock<Vec<String>> = LazyLock::new(pieces);
 
 fn texts() -> impl Strategy<Value = String> {

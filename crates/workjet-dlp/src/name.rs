@@ -159,7 +159,8 @@ fn classify([last, before]: [&[u8]; 2]) -> Option<Kind> {
 #[rustfmt::skip]
 const PASSWORDS: &[&str] = &[
     "password", "passwords", "passwd", "passwort", "pwd", "pass", "passphrase", "passcode", "pw",
-    "userpassword", "dbpassword", "dbpass",
+    "userpassword", "dbpassword", "dbpass", "kennwort", "wachtwoord", "senha", "contrasena", "parola", "haslo",
+    "salasana", "passe",
 ];
 
 #[rustfmt::skip]

@@ -288,7 +288,7 @@ impl Cursor {
                     self.open = Some(open);
                     return Flow::Continue;
                 }
-                self.findings.push(open.finding);
+                self.report(open.finding);
             }
             match rules.next(&window, self.at, actions, scratch) {
                 Step::Undecided(until) => {
@@ -297,7 +297,9 @@ impl Cursor {
                 }
                 Step::Found { start, rule, hit } => {
                     self.accept(bytes, start, Action::Warn, out);
-                    let (rule, action) = (rules.get(rule), actions[rule]);
+                    // What is allowed passes as if its detector were off.
+                    let action = if hit.allowed { Action::Off } else { actions[rule] };
+                    let rule = rules.get(rule);
                     let finding = self.finding(rule, action, &hit, bytes);
                     match action {
                         Action::Block => {
@@ -311,10 +313,16 @@ impl Cursor {
                     self.accept(bytes, hit.end, action, out);
                     match hit.run {
                         Some(run) => self.open = Some(Open { run, finding }),
-                        None => self.findings.push(finding),
+                        None => self.report(finding),
                     }
                 }
             }
+        }
+    }
+
+    fn report(&mut self, finding: Finding) {
+        if finding.action != Action::Off {
+            self.findings.push(finding);
         }
     }
 

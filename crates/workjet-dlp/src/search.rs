@@ -5,12 +5,14 @@
 //! and, at one start, the earlier rule. A whole text and a stream differ only in [`Window::last`]: with it set, no rule
 //! ever waits. That makes a stream equal to its whole by construction.
 
+use crate::allow::Allowed;
 use crate::custom::{Custom, Scratch};
 use crate::finding::Confidence;
+use crate::gate::sieve::ByteSet;
 use crate::gate::{self, Anchor, Gate};
 use crate::rules::{BUILT_IN, BuiltIn};
 use crate::run::Run;
-use crate::{Action, Detector};
+use crate::{Action, Detector, Preset};
 
 /// Bytes before a position that a rule may read. Streams keep as many of what they have already released.
 pub(crate) const LOOK_BEHIND: usize = 256;
@@ -122,6 +124,8 @@ pub(crate) struct Hit {
     pub(crate) confidence: Confidence,
     /// For rules without a longest match: what else belongs to it, byte by byte from `end` on.
     pub(crate) run: Option<Run>,
+    /// The operator knows it to be harmless.
+    pub(crate) allowed: bool,
 }
 
 impl Hit {
@@ -131,6 +135,7 @@ impl Hit {
             subtype: None,
             confidence,
             run: None,
+            allowed: false,
         }
     }
 
@@ -164,6 +169,7 @@ pub(crate) struct Rules {
     rules: Vec<Rule>,
     starts: Starts,
     gate: Gate,
+    allowed: Allowed,
     longest: usize,
 }
 
@@ -184,9 +190,9 @@ enum Kind {
 
 impl Rules {
     /// Puts the rules in their order: built-in ones, custom patterns in the order given, then the built-in catch-alls.
-    pub(crate) fn new(built_in: bool, customs: Vec<(Detector, Custom)>) -> Self {
-        let built_in: &'static [BuiltIn] = if built_in { &BUILT_IN } else { &[] };
-        let (catch_all, specific): (Vec<_>, Vec<_>) = built_in.iter().partition(|rule| rule.catch_all);
+    pub(crate) fn new(presets: &[Preset], customs: Vec<(Detector, Custom)>, allowed: Allowed) -> Self {
+        let built_in = BUILT_IN.iter().filter(|rule| presets.contains(&rule.preset));
+        let (catch_all, specific): (Vec<&BuiltIn>, Vec<_>) = built_in.partition(|rule| rule.catch_all);
         let kinds = specific
             .into_iter()
             .map(|rule| (rule.detector.clone(), Kind::BuiltIn(rule)))
@@ -206,17 +212,22 @@ impl Rules {
                 detector,
                 anchor: match &kind {
                     Kind::BuiltIn(rule) => rule.anchor,
-                    Kind::Custom(_) => Anchor::Custom,
+                    Kind::Custom(_) => Anchor::Start,
                 },
                 kind,
             })
             .collect();
         let starts = Starts::new(&rules);
-        let customs = rules.iter().filter_map(|rule| match &rule.kind {
+        // Rules of packs are asked wherever they can start.
+        let shapes = rules.iter().filter_map(|rule| match &rule.kind {
             Kind::Custom(custom) => Some(custom.beginning()),
+            Kind::BuiltIn(built_in) if built_in.anchor == Anchor::Start => {
+                let start = ByteSet::that(built_in.starts);
+                Some([start, ByteSet::ALL, ByteSet::ALL, ByteSet::ALL])
+            }
             Kind::BuiltIn(_) => None,
         });
-        let gate = Gate::new(!built_in.is_empty(), customs);
+        let gate = Gate::new(presets.contains(&Preset::Standard), shapes);
         let placeholder = rules.iter().map(|rule| rule.placeholder.len()).max().unwrap_or(0);
         let longest = rules
             .iter()
@@ -228,6 +239,7 @@ impl Rules {
             rules,
             starts,
             gate,
+            allowed,
             longest,
         }
     }
@@ -370,7 +382,9 @@ impl Rules {
             match rule.verify(window, at, scratch) {
                 Verdict::No => {}
                 Verdict::More => return Some(Step::Undecided(at)),
-                Verdict::Match(hit) => {
+                Verdict::Match(mut hit) => {
+                    let value = &window.bytes[at..hit.end];
+                    hit.allowed = self.allowed.has(&rule.detector, value, hit.run.is_some());
                     return Some(Step::Found {
                         start: at,
                         rule: index,

@@ -1,6 +1,6 @@
 //! What is found and what is not, case by case. The cases stand in `testdata/`.
 
-use workjet_dlp::Engine;
+use workjet_dlp::{Engine, Preset};
 
 /// A piece of a case: what must be found in it, and the text.
 struct Case {
@@ -97,6 +97,43 @@ files! {
     ordinary_text_holds_nothing: "benign.txt",
     texts_that_only_look_like_something_hold_nothing: "hard-negatives.txt",
     values_in_disguise_are_found: "evasion.txt",
+}
+
+#[test]
+fn numbers_of_patients_accounts_and_citizens_are_found_with_the_packs() {
+    let packs = Engine::builder().preset(Preset::Health).preset(Preset::European);
+    let cases = include_str!("../testdata/packs.txt");
+    run_with(&packs.build().expect("an engine"), "packs.txt", cases);
+}
+
+#[test]
+fn packs_are_off_unless_asked_for_and_change_nothing_about_the_six() {
+    let standard = Engine::standard();
+    let all = Engine::builder()
+        .preset(Preset::Standard)
+        .preset(Preset::Health)
+        .preset(Preset::European)
+        .build()
+        .expect("an engine");
+    assert_eq!(standard.detectors().count(), 6);
+    assert_eq!(all.detectors().count(), 12);
+    assert!(
+        standard
+            .find_iter("GB82 WEST 1234 5698 7654 32, NPI 1234567893")
+            .next()
+            .is_none()
+    );
+    for cases in [
+        include_str!("../testdata/secrets.txt"),
+        include_str!("../testdata/email.txt"),
+        include_str!("../testdata/aws.txt"),
+        include_str!("../testdata/hard-negatives.txt"),
+    ] {
+        for line in cases.lines() {
+            let text = parse(line).text;
+            assert_eq!(found(&all, &text), found(&standard, &text), "{line}");
+        }
+    }
 }
 
 /// Lines of the evasion suite that need the folded view. Whoever makes one of them found moves it up and lowers this number.

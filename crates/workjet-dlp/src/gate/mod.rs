@@ -32,8 +32,8 @@ pub(crate) enum Anchor {
     Forty = 8,
     /// A secret-sounding name, the scheme of a header or the address of a webhook ends before it.
     Announced = 16,
-    /// A custom pattern's first four bytes may stand there.
-    Custom = 32,
+    /// The first four bytes of a custom pattern may stand there, or the first one of a rule that nothing rarer announces.
+    Start = 32,
     /// One of the engine's own placeholders may stand there.
     Placeholder = 64,
 }
@@ -158,7 +158,7 @@ impl Ahead {
 }
 
 impl Gate {
-    /// A gate for the built-in rules, if `built_in`, and for patterns that begin with these bytes.
+    /// A gate for the standard rules, if `built_in`, and for others that begin with these bytes.
     pub(crate) fn new(built_in: bool, customs: impl Iterator<Item = Shape>) -> Self {
         let mut sieve = if built_in {
             BUILT_IN.clone()
@@ -263,7 +263,7 @@ fn examine(ahead: &mut Ahead, bytes: &[u8], at: usize, kinds: u16) {
         piece(ahead, bytes, at);
     }
     if may_be(CUSTOM) {
-        ahead.note(at, Anchor::Custom);
+        ahead.note(at, Anchor::Start);
     }
 }
 

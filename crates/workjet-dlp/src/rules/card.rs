@@ -28,9 +28,9 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     if let Glance::TooShort = glance {
         return Verdict::No;
     }
-    let said = Words::before(window.behind(at)).have(CARD_WORDS);
+    let said = Said::before(window.behind(at));
     let issued = match glance {
-        _ if said => Some(ANY_LENGTH),
+        _ if said.payment => Some(ANY_LENGTH),
         Glance::Begins(0) => return Verdict::No,
         Glance::Begins(lengths) => Some(lengths),
         _ => None,
@@ -139,21 +139,23 @@ fn begins_here(window: &Window<'_>, at: usize) -> bool {
     }
 }
 
-fn card(window: &Window<'_>, at: usize, end: usize, digits: &[u8], said: bool) -> Option<Hit> {
+fn card(window: &Window<'_>, at: usize, end: usize, digits: &[u8], said: Said) -> Option<Hit> {
     if !is_card(digits, said) {
         return None;
     }
     let hexadecimal = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit());
     let embedded = hexadecimal(window.byte_before(at)) && hexadecimal(window.byte(end));
-    let listed =
-        !said && digits.len() > 16 && end - at == digits.len() && follows_large_number(window.behind(at));
+    let listed = !said.payment
+        && digits.len() > 16
+        && end - at == digits.len()
+        && follows_large_number(window.behind(at));
     if embedded || listed {
         return None;
     }
-    if !said && (is_glued(window, at, end) || is_list(&window.bytes[at..end])) {
+    if !said.payment && (is_glued(window, at, end) || is_list(&window.bytes[at..end])) {
         return None;
     }
-    let confidence = if issuer(digits, false).is_some() {
+    let confidence = if issuer(digits, Said::NOTHING).is_some() {
         Confidence::High
     } else {
         Confidence::Medium
@@ -177,7 +179,11 @@ fn is_glued(window: &Window<'_>, at: usize, end: usize) -> bool {
 fn is_list(number: &[u8]) -> bool {
     let groups = || number.split(|byte| !byte.is_ascii_digit());
     let longest = groups().map(<[u8]>::len).max().unwrap_or(0);
-    let counts = || groups().zip(groups().skip(1)).all(|(a, b)| b[0] == a[0] + 1);
+    let counts = || {
+        groups()
+            .zip(groups().skip(1))
+            .all(|(a, b)| b[0] == a[0] + 1 || (a[0], b[0]) == (b'9', b'0'))
+    };
     match longest {
         1 => counts(),
         longest => longest == 2,
@@ -201,16 +207,16 @@ fn follows_large_number(behind: &[u8]) -> bool {
         .iter()
         .map(|digit| digit - b'0')
         .collect();
-    between > 0 && digits > 16 && (digits > MAX_DIGITS || !is_card(&number, false))
+    between > 0 && digits > 16 && (digits > MAX_DIGITS || !is_card(&number, Said::NOTHING))
 }
 
-fn is_card(digits: &[u8], said: bool) -> bool {
+fn is_card(digits: &[u8], said: Said) -> bool {
     if !(MIN_DIGITS..=MAX_DIGITS).contains(&digits.len()) || !luhn(digits) {
         return false;
     }
     let varied = digits.iter().any(|digit| *digit != digits[0]);
     // Without an issuer's prefix a number needs the word before it, and must not look like a time stamp.
-    let by_word = said && digits[0] != 1;
+    let by_word = said.card && digits[0] != 1;
     varied && (issuer(digits, said).is_some() || by_word)
 }
 
@@ -225,13 +231,42 @@ fn lengths_of(digits: &[u8]) -> u32 {
 }
 
 /// Who issued it. Of several, the one with the narrowest range.
-fn issuer(digits: &[u8], said: bool) -> Option<&'static Issuer> {
+fn issuer(digits: &[u8], said: Said) -> Option<&'static Issuer> {
     let prefix = number(&digits[..MAX_PLACES]);
     ISSUERS
         .iter()
-        .filter(|issuer| issuer.issues(prefix, digits.len()) && (said || !issuer.needs_word))
+        .filter(|issuer| issuer.issues(prefix, digits.len()) && (said.payment || !issuer.needs_word))
         .min_by_key(|issuer| issuer.last - issuer.first)
 }
+
+/// What the words before a number say.
+#[derive(Clone, Copy)]
+struct Said {
+    /// That it is of a card: any length, and no issuer's prefix needed.
+    card: bool,
+    /// That it has to do with paying: prefixes count which other numbers often have too.
+    payment: bool,
+}
+
+impl Said {
+    const NOTHING: Self = Self {
+        card: false,
+        payment: false,
+    };
+
+    fn before(behind: &[u8]) -> Self {
+        let words = Words::before(behind);
+        let card = words.have(CARD_WORDS);
+        let payment = card || words.have(PAYMENT_WORDS);
+        Self { card, payment }
+    }
+}
+
+#[rustfmt::skip]
+pub(super) const PAYMENT_WORDS: &[&str] = &[
+    " pay ", " paid ", " paying ", " payment ", " payments ", " charge ", " charged ", " billing ", " billed ", " bill ",
+    " purchase ", " checkout ", " use ",
+];
 
 #[rustfmt::skip]
 pub(super) const CARD_WORDS: &[&str] = &[
@@ -241,16 +276,16 @@ pub(super) const CARD_WORDS: &[&str] = &[
 ];
 
 /// A range of numbers, and the lengths issued.
-struct Issuer {
-    name: &'static str,
+pub(super) struct Issuer {
+    pub(super) name: &'static str,
     /// The first six digits of the first.
-    first: u32,
+    pub(super) first: u32,
     /// The first six digits of the last.
-    last: u32,
+    pub(super) last: u32,
     /// A bit for each length.
-    lengths: u32,
+    pub(super) lengths: u32,
     /// Too common among other numbers to count without a word.
-    needs_word: bool,
+    pub(super) needs_word: bool,
 }
 
 impl Issuer {
@@ -297,7 +332,7 @@ const MAESTRO: &[usize] = &[12, 13, 14, 15, 16, 17, 18, 19];
 
 /// Ranges as [payment processors know them](https://github.com/braintree/credit-card-type).
 #[rustfmt::skip]
-static ISSUERS: &[Issuer] = &[
+pub(super) static ISSUERS: &[Issuer] = &[
     issues("visa", 4, 4, &[13, 16, 18, 19]),
     issues("mastercard", 51, 55, &[16]),
     issues("mastercard", 2221, 2720, &[16]),
@@ -351,6 +386,7 @@ static ISSUERS: &[Issuer] = &[
     with_word("maestro", 56, 59, MAESTRO),
     with_word("maestro", 63, 63, MAESTRO),
     with_word("maestro", 67, 67, MAESTRO),
+    with_word("jcb", 35, 35, &[16]),
 ];
 
 /// Numbers that payment processors publish for testing. They are redacted as well: who sends them may not know.

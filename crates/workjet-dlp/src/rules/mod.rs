@@ -1,16 +1,21 @@
 //! The built-in rules, in their order of precedence.
 
-use crate::Detector;
 use crate::gate::Anchor;
 use crate::gate::sieve::ByteSet;
 use crate::memo::Memo;
 use crate::search::{Verdict, Window};
+use crate::{Detector, Preset};
 
 mod aws;
 mod calling_codes;
 mod card;
+#[cfg(test)]
+mod catalogue;
 mod email;
+mod european;
 mod formats;
+mod health;
+mod identity;
 mod named;
 mod phone;
 mod ssn;
@@ -40,12 +45,14 @@ pub(crate) struct BuiltIn {
     pub(crate) longest: usize,
     /// Whether custom patterns go first.
     pub(crate) catch_all: bool,
+    /// The set it belongs to.
+    pub(crate) preset: Preset,
 }
 
 /// Specific before generic before catch-all: at one start, the first of these that matches wins. Custom patterns stand between
 /// the last that is no catch-all and the first that is.
 #[rustfmt::skip]
-pub(crate) static BUILT_IN: [BuiltIn; 15] = [
+pub(crate) static BUILT_IN: [BuiltIn; 21] = [
     rule(Detector::API_SECRET, "private keys in PEM", Anchor::Prefix, token::pem_starts, anything, token::pem, token::PEM_LONGEST),
     rule(Detector::API_SECRET, "tokens in a vendor's format", Anchor::Prefix, vendor::starts, no_word, vendor::verify, vendor::LONGEST),
     rule(Detector::API_SECRET, "tokens of a vendor's structure", Anchor::Prefix, structured::starts, no_word, structured::verify, structured::LONGEST),
@@ -56,6 +63,12 @@ pub(crate) static BUILT_IN: [BuiltIn; 15] = [
     rule(Detector::API_SECRET, "passwords in URLs", Anchor::Sign, named::url_starts, named::url_follows, named::url_password, named::URL_LONGEST),
     rule(Detector::API_SECRET, "paths of webhooks", Anchor::Announced, named::webhook_starts, named::webhook_follows, named::webhook, named::WEBHOOK_LONGEST),
     rule(Detector::API_SECRET, "values of Authorization headers", Anchor::Announced, named::authorization_starts, named::authorization_follows, named::authorization, named::AUTHORIZATION_LONGEST),
+    pack(Preset::European, rule(Detector::IBAN, "bank account numbers", Anchor::Start, european::iban_starts, no_word, european::iban, european::IBAN_LONGEST)),
+    pack(Preset::Health, rule(Detector::US_MBI, "Medicare beneficiaries", Anchor::Start, health::starts, no_word, health::mbi, health::LONGEST)),
+    pack(Preset::Health, rule(Detector::US_NPI, "providers of health care", Anchor::Start, health::starts, no_word, health::npi, health::LONGEST)),
+    pack(Preset::Health, rule(Detector::US_DEA, "prescribers of controlled substances", Anchor::Start, health::starts, no_word, health::dea, health::LONGEST)),
+    pack(Preset::Health, rule(Detector::MEDICAL_RECORD, "medical-record numbers", Anchor::Start, health::starts, no_word, health::mrn, health::MRN_LONGEST)),
+    pack(Preset::European, rule(Detector::NATIONAL_ID, "national identity numbers", Anchor::Start, european::id_starts, no_word, european::national_id, european::ID_LONGEST)),
     rule(Detector::CREDIT_CARD, "payment card numbers", Anchor::Digits, card::starts, no_digit, card::verify, card::LONGEST),
     rule(Detector::US_SSN, "social security and taxpayer numbers", Anchor::Digits, ssn::starts, no_digit, ssn::verify, ssn::LONGEST),
     rule(Detector::PHONE, "telephone numbers", Anchor::Digits, phone::starts, phone::follows, phone::verify, phone::LONGEST),
@@ -81,11 +94,17 @@ const fn rule(
         verify,
         longest,
         catch_all: false,
+        preset: Preset::Standard,
     }
 }
 
 const fn catch_all(mut rule: BuiltIn) -> BuiltIn {
     rule.catch_all = true;
+    rule
+}
+
+const fn pack(preset: Preset, mut rule: BuiltIn) -> BuiltIn {
+    rule.preset = preset;
     rule
 }
 
@@ -129,6 +148,7 @@ pub(crate) fn prefixes() -> Vec<Vec<ByteSet>> {
 pub(crate) fn words() -> impl Iterator<Item = &'static str> {
     [
         card::CARD_WORDS,
+        card::PAYMENT_WORDS,
         ssn::SSN_WORDS,
         phone::PHONE_WORDS,
         phone::CALLING_WORDS,
@@ -139,4 +159,16 @@ pub(crate) fn words() -> impl Iterator<Item = &'static str> {
     .into_iter()
     .flatten()
     .copied()
+}
+
+/// Words that only the rules of packs look for.
+pub(crate) fn pack_words() -> impl Iterator<Item = &'static str> {
+    let of_health = [
+        health::MBI_WORDS,
+        health::NPI_WORDS,
+        health::DEA_WORDS,
+        health::MRN_WORDS,
+    ];
+    let of_ids = european::IDS.iter().map(|id| id.words);
+    of_health.into_iter().chain(of_ids).flatten().copied()
 }

@@ -229,9 +229,16 @@ pub(super) fn assigned(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict 
     // A glance, before the name is read: most spaces follow a word, but not `is`, `was`, `to` or an option.
     match window.byte_before(at) {
         Some(b' ' | b'\t') => match window.byte_before(at - 1) {
-            Some(b's' | b'o') => {}
-            Some(byte) if byte.is_ascii_alphanumeric() && !name::follows_flag(window.behind(at - 1)) => {
-                return Verdict::No;
+            Some(byte) if byte.is_ascii_alphanumeric() => {
+                let behind = window.behind(at - 1);
+                let verb = match byte {
+                    b's' => behind.ends_with(b" is") || behind.ends_with(b" was"),
+                    b'o' => behind.ends_with(b" to"),
+                    _ => false,
+                };
+                if !verb && !name::follows_flag(behind) {
+                    return Verdict::No;
+                }
             }
             _ => {}
         },

@@ -279,9 +279,9 @@ impl Number {
                     && local.get(1).is_none_or(|digit| *digit <= 8);
                 let group = more.len() <= 4 || self.parenthesis.is_some();
                 area && local.len() <= 10
-                    && local
-                        .get(3)
-                        .is_none_or(|digit| *digit >= 2 || self.parenthesis.is_some())
+                    && local.get(3).is_none_or(|digit| {
+                        *digit >= 2 || self.parenthesis.is_some() || local.starts_with(&[5, 5, 5])
+                    })
                     && group
             }
         }
@@ -397,7 +397,9 @@ fn north_american(digits: &[u8]) -> bool {
     let [a, b, _, x, y, z, ..] = *local else {
         return false;
     };
-    local.len() == 10 && a >= 2 && b <= 8 && x >= 2 && !(y == 1 && z == 1)
+    // The area of films and examples has any exchange.
+    let fictional = matches!(local, [5, 5, 5, ..]);
+    local.len() == 10 && (fictional || (a >= 2 && b <= 8 && x >= 2 && !(y == 1 && z == 1)))
 }
 
 /// `2024-05-17`, `17 05 2024`, `20240517`.
@@ -412,15 +414,22 @@ fn is_date(digits: &[u8], lengths: &[usize]) -> bool {
 }
 
 fn is_varied_pairs(digits: &[u8]) -> bool {
-    // `01 02 03 04 05` is a count, not a number.
-    !digits
+    // `01 02 03 04 05` is a count and `01 01 01 01 01` a filling, not a number.
+    let same = digits
         .chunks(2)
         .zip(digits.chunks(2).skip(1))
-        .all(|(a, b)| a[0] * 10 + a[1] + 1 == b[0] * 10 + b[1])
+        .filter(|(a, b)| a == b)
+        .count();
+    same < 2
+        && !digits
+            .chunks(2)
+            .zip(digits.chunks(2).skip(1))
+            .all(|(a, b)| a[0] * 10 + a[1] + 1 == b[0] * 10 + b[1])
 }
 
 fn is_in_row(behind: &[u8]) -> bool {
-    matches!(behind, [.., before, a, b, b' '] if !before.is_ascii_alphanumeric() && a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
+    behind.ends_with(b"hex!(\"")
+        || matches!(behind, [.., before, a, b, b' '] if !before.is_ascii_alphanumeric() && a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
 }
 
 /// Whether words before it say that a telephone number follows.
@@ -435,7 +444,7 @@ pub(super) fn is_announced(behind: &[u8]) -> bool {
     }
     let words = Words::within(near, 48);
     words.have(CALLING_WORDS) && words.end_with(&[" at ", " on ", " to ", " is ", " under "])
-        || words.end_with(LAST_WORDS)
+        || (words.end_with(LAST_WORDS) && !near.trim_ascii_end().ends_with(b"="))
 }
 
 #[rustfmt::skip]

@@ -1,4 +1,4 @@
-"""Starts the mock providers and the gateway, and stops them again."""
+"""Starts the mock providers and the server, and stops them again. The other home is in `worker.py`."""
 
 import itertools
 import json
@@ -19,6 +19,11 @@ PROVIDER_KEYS = {
 }
 # Long enough for a debug build on a busy machine.
 PATIENCE = 60
+
+
+def provider_secrets():
+    """The mock providers' keys, by the names that configurations have for them."""
+    return {f"MOCK_{provider.upper()}_KEY": key for provider, key in PROVIDER_KEYS.items()}
 
 
 def binary(name):
@@ -90,22 +95,63 @@ class Mock:
             return json.load(reply)
 
 
-class Gateway:
-    """One data folder, and the gateway that serves it."""
+class Home:
+    """What tests ask of a gateway, wherever it lives: its `url`, an owner's `key`, and what follows from these."""
 
-    def __init__(self, folder, mock, extra="", top=""):
+    url = None
+    key = None
+    # None without TLS.
+    ca = None
+    # How long a client is still before it leaves, in seconds.
+    still_before_leaving = 0
+
+    def tls(self):
+        return ssl.create_default_context(cafile=self.ca) if self.ca else None
+
+    def entries(self):
+        """The audit log, entry by entry."""
+        raise NotImplementedError
+
+    def outcome_of(self, request_id):
+        """Waits for the outcome of a request, and returns it."""
+
+        def found():
+            return [e for e in self.entries() if e["kind"] == "ai.outcome" and e.get("request") == request_id]
+
+        outcomes = eventually(f"an outcome of {request_id}", found)
+        assert len(outcomes) == 1, outcomes
+        return outcomes[0]
+
+    def openai(self, **options):
+        import openai
+
+        options = {"api_key": self.key, "max_retries": 0, "timeout": PATIENCE} | options
+        return openai.OpenAI(base_url=f"{self.url}/v1", http_client=openai.DefaultHttpxClient(**self._verify()), **options)
+
+    def anthropic(self, **options):
+        import anthropic
+
+        options = {"api_key": self.key, "max_retries": 0, "timeout": PATIENCE} | options
+        return anthropic.Anthropic(base_url=self.url, http_client=anthropic.DefaultHttpxClient(**self._verify()), **options)
+
+    def _verify(self):
+        return {"verify": self.tls()} if self.ca else {}
+
+
+class Gateway(Home):
+    """The server: one data folder, and the binary that serves it."""
+
+    def __init__(self, folder, text):
         self.folder = pathlib.Path(folder)
         self.data = self.folder / "data"
         self.config = self.folder / "workjet.toml"
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.config.write_text(configuration(mock, self.data, extra, top))
+        self.config.write_text(f'listen = "127.0.0.1:0"\ndata = {json.dumps(str(self.data))}\n{text}')
         self.process = None
         self.key = None
 
     def start(self, *arguments):
-        environment = dict(os.environ)
-        for provider, key in PROVIDER_KEYS.items():
-            environment[f"MOCK_{provider.upper()}_KEY"] = key
+        environment = os.environ | provider_secrets()
         self.process = subprocess.Popen(
             [binary("workjet"), "serve", "--config", self.config, "--data", self.data, "--listen", "127.0.0.1:0"]
             + ["--announce", "json", *arguments],
@@ -135,9 +181,6 @@ class Gateway:
 
     def errors(self):
         return (self.folder / "stderr.txt").read_text(errors="replace")
-
-    def tls(self):
-        return ssl.create_default_context(cafile=self.ca)
 
     def stop(self):
         """Stops it as a service manager would."""
@@ -177,40 +220,13 @@ class Gateway:
         text = self.run("audit", "export", "--data", self.data, "--tenant", "default", "--format", "jsonl").stdout
         return [json.loads(line) for line in text.splitlines() if line.strip()]
 
-    def outcome_of(self, request_id):
-        """Waits for the outcome of a request, and returns it."""
-
-        def found():
-            return [e for e in self.entries() if e["kind"] == "ai.outcome" and e.get("request") == request_id]
-
-        outcomes = eventually(f"an outcome of {request_id}", found)
-        assert len(outcomes) == 1, outcomes
-        return outcomes[0]
-
     def verify(self):
         return self.run("audit", "verify", self.log_folder(), check=False)
 
-    def openai(self, **options):
-        import openai
 
-        options = {"api_key": self.key, "max_retries": 0, "timeout": PATIENCE} | options
-        return openai.OpenAI(
-            base_url=f"{self.url}/v1", http_client=openai.DefaultHttpxClient(verify=self.tls()), **options
-        )
-
-    def anthropic(self, **options):
-        import anthropic
-
-        options = {"api_key": self.key, "max_retries": 0, "timeout": PATIENCE} | options
-        return anthropic.Anthropic(
-            base_url=self.url, http_client=anthropic.DefaultHttpxClient(verify=self.tls()), **options
-        )
-
-
-def configuration(mock, data, extra="", top=""):
+def configuration(mock, extra="", top=""):
+    """Four mock providers, and what a test adds."""
     return f"""
-listen = "127.0.0.1:0"
-data = {json.dumps(str(data))}
 {top}
 
 [[provider]]

@@ -3,6 +3,7 @@
 import http.client
 import json
 import select
+import ssl
 from urllib.parse import urlsplit
 
 from processes import PATIENCE
@@ -21,9 +22,12 @@ def body(dialect, model, text="Hello", **more):
 class Connection:
     def __init__(self, gateway):
         address = urlsplit(gateway.url)
-        self.connection = http.client.HTTPSConnection(
-            address.hostname, address.port, context=gateway.tls(), timeout=PATIENCE
-        )
+        if address.scheme == "https":
+            self.connection = http.client.HTTPSConnection(
+                address.hostname, address.port, context=gateway.tls(), timeout=PATIENCE
+            )
+        else:
+            self.connection = http.client.HTTPConnection(address.hostname, address.port, timeout=PATIENCE)
         self.key = gateway.key
 
     def send(self, method, path, body=None, headers=None, key=...):
@@ -94,7 +98,16 @@ class Stream:
     def ready(self):
         """Whether there is something to read already; says no only after a moment."""
         socket = self.connection.connection.sock
-        return b"\n\n" in self.buffer or socket.pending() > 0 or bool(select.select([socket], [], [], 0.05)[0])
+        if b"\n\n" in self.buffer or select.select([socket], [], [], 0.05)[0]:
+            return True
+        if isinstance(socket, ssl.SSLSocket):
+            return socket.pending() > 0
+        # What Python's own buffer holds is not in the socket any more.
+        socket.settimeout(0)
+        try:
+            return self.response.fp is None or bool(self.response.fp.peek(1))
+        finally:
+            socket.settimeout(PATIENCE)
 
     def event(self):
         """The next event as (name, data), or None at the end; comments are left out."""

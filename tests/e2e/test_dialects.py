@@ -347,20 +347,10 @@ def test_a_model_name_cannot_bend_the_address(mock, gateway, dialect, provider):
 
 
 @pytest.mark.parametrize("client_dialect", CLIENTS)
-def test_demo_provider_shows_what_a_provider_would_get(tmp_path, client_dialect, stream):
-    from processes import Gateway
-
-    class NoMock:
-        url = "http://127.0.0.1:9"
-
-    gateway = Gateway(tmp_path / "demo", NoMock)
-    gateway.config.write_text("")
-    gateway.start()
-    try:
-        answer = caller(client_dialect, gateway).ask("any-name", "Card 4111 1111 1111 1111, please.", stream=stream)
-        assert answer.text == "Card [REDACTED:credit_card], please."
-    finally:
-        gateway.stop()
+def test_demo_provider_shows_what_a_provider_would_get(configured_gateway, client_dialect, stream):
+    gateway = configured_gateway("")
+    answer = caller(client_dialect, gateway).ask("any-name", "Card 4111 1111 1111 1111, please.", stream=stream)
+    assert answer.text == "Card [REDACTED:credit_card], please."
 
 
 def test_models_are_listed_only_to_callers_with_a_key(gateway):

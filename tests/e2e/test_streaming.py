@@ -1,6 +1,7 @@
 """Streams in time: the mock sends only what a test has released, so "while it still sends" needs no clock."""
 
 import json
+import time
 
 import pytest
 
@@ -91,6 +92,7 @@ def test_a_client_that_leaves_at_any_event_leaves_an_outcome(mock, own_gateway, 
                     mock.release(model)
                 assert reply.event() is not None
             ids.append(reply.request_id)
+            time.sleep(gateway.still_before_leaving)
         mock.release(model, 1000)
     eventually("an outcome of each", lambda: set(ids) <= {
         e["request"] for e in gateway.entries() if e["kind"] == "ai.outcome" and e["code"]})
@@ -122,6 +124,7 @@ def leaves_before_the_head(mock, gateway, dialect, target, model, **more):
     wire.putheader("content-length", str(len(text)))
     wire.endheaders(text.encode())
     eventually("the provider is asked", lambda: mock.requests(model))
+    time.sleep(gateway.still_before_leaving)
     connection.close()
 
 

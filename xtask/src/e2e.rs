@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
@@ -11,23 +12,41 @@ use crate::steps::Done;
 pub(crate) fn run(tools: &Tools, arguments: &[String]) -> Result<Done> {
     // The same call as the step `build`, so that nothing is built twice with other features.
     execute(tools.cargo("build").args(["--workspace", "--all-targets"]))?;
+    let Some(mut pytest) = pytest(tools)? else {
+        return Ok(Done::Skipped(NO_PYTHON.to_owned()));
+    };
+    execute(pytest.args(arguments))?;
+    Ok(Done::Ok)
+}
+
+/// The same tests, but for those that are about the server alone, on the Worker that `start` tells them to start.
+pub(crate) fn run_on_worker(
+    tools: &Tools,
+    arguments: &[String],
+    start: impl FnOnce(&mut Command),
+) -> Result<()> {
+    execute(tools.cargo("build").args(["--workspace", "--all-targets"]))?;
+    let mut pytest = pytest(tools)?.context(NO_PYTHON)?;
+    start(&mut pytest);
+    execute(pytest.args(["--home", "worker"]).args(arguments))
+}
+
+const NO_PYTHON: &str = "there is no Python 3.10 or later: install python3 with its venv module";
+
+/// pytest in its folder and environment; none if there is no Python.
+fn pytest(tools: &Tools) -> Result<Option<Command>> {
     let folder = tools.root.join("tests/e2e");
     let Some(python) = python(tools) else {
-        return Ok(Done::Skipped(
-            "there is no Python 3.10 or later: install python3 with its venv module".to_owned(),
-        ));
+        return Ok(None);
     };
     let environment = environment(tools, &python, &folder.join("requirements.txt"))?;
-    execute(
-        tools
-            .program(environment.join("bin/python"))
-            .args(["-m", "pytest"])
-            .args(arguments)
-            .current_dir(&folder)
-            .env("WORKJET_BIN_DIR", tools.target.join("debug"))
-            .env("PYTHONDONTWRITEBYTECODE", "1"),
-    )?;
-    Ok(Done::Ok)
+    let mut pytest = tools.program(environment.join("bin/python"));
+    pytest
+        .args(["-m", "pytest"])
+        .current_dir(&folder)
+        .env("WORKJET_BIN_DIR", tools.target.join("debug"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(Some(pytest))
 }
 
 fn python(tools: &Tools) -> Option<String> {

@@ -10,6 +10,7 @@ mod deny;
 mod e2e;
 mod examples;
 mod load;
+mod parity;
 mod prices;
 mod steps;
 mod wasm;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::command::{Tools, run as execute};
-use crate::{Options, deny, e2e, examples, wasm, worker};
+use crate::{Options, deny, e2e, examples, parity, wasm, worker};
 
 /// How a step ended well.
 #[derive(Debug)]
@@ -83,6 +83,11 @@ const STEPS: &[Step] = &[
         "worker",
         "the Worker: its size, its stores, and the same tests as the binary, in workerd",
         |tools, _| worker::step(tools),
+    ),
+    step(
+        "parity",
+        "one table of scenarios in every home: memory, binary and Worker answer alike",
+        |tools, options| parity::run(tools, &options.rest),
     ),
     Step {
         may_skip_in_ci: true,

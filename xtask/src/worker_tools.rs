@@ -52,12 +52,32 @@ impl WorkerTools {
         command
     }
 
+    /// `wasm-opt`, told which features of WebAssembly there are: rustc's own and those that wasm-bindgen uses.
+    pub(crate) fn wasm_opt(&self, tools: &Tools) -> Command {
+        let features = [
+            "bulk-memory",
+            "exception-handling",
+            "multivalue",
+            "mutable-globals",
+            "nontrapping-float-to-int",
+            "reference-types",
+            "sign-ext",
+        ];
+        let mut command = tools.program(self.bin("wasm-opt"));
+        command.args(features.map(|feature| format!("--enable-{feature}")));
+        command
+    }
+
     /// `wrangler`, told where the Worker is.
     pub(crate) fn wrangler(&self, tools: &Tools) -> Command {
+        let folder = tools.root.join("adapters/cloudflare");
         let mut command = tools.program(self.bin("wrangler"));
         command
             .env("WRANGLER_SEND_METRICS", "false")
-            .current_dir(tools.root.join("adapters/cloudflare"));
+            // Or it looks beside the module that it is given.
+            .arg("--config")
+            .arg(folder.join("wrangler.toml"))
+            .current_dir(folder);
         command
     }
 

@@ -21,7 +21,7 @@ if (!reply.ok) throw new Error(`the bootstrap answered ${reply.status}: ${JSON.s
 console.log(`
 url    ${url}
 key    ${made.key}
-login  ${made.login_link ?? made.link ?? ""}
+login  ${made.login_link}
 
 curl ${url}/v1/chat/completions \\
   -H 'authorization: Bearer ${made.key}' -H 'content-type: application/json' \\

@@ -107,7 +107,7 @@ async function answer(command) {
     case "read":
       return Buffer.from(await (await bucket.get(command.name)).arrayBuffer()).toString("base64");
     case "write":
-      return (await bucket.put(command.name, Buffer.from(command.base64, "base64"))).key;
+      return (await bucket.put(command.name, Uint8Array.from(Buffer.from(command.base64, "base64")))).key;
     default:
       throw new Error(`no command ${command.do}`);
   }

@@ -6,11 +6,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use worker::KvStore;
 use worker::send::{SendFuture, SendWrapper};
+use workjet_auth::SessionCache;
 use workjet_tenant::StoreError;
+use workjet_tenant::kv::{KeyValues, classify};
 
-use crate::error::unavailable;
+use crate::error::{message, unavailable};
 
 /// KV refuses to forget anything sooner.
 const MIN_TTL: Duration = Duration::from_secs(60);
@@ -31,6 +34,7 @@ impl Kv {
             .map_err(|error| unavailable("KV", error))
     }
 
+    /// Errors are as [`KeyValues`] has them.
     async fn keep(&self, key: &str, value: &str, ttl: Duration) -> Result<(), StoreError> {
         let put = async {
             self.0
@@ -41,12 +45,34 @@ impl Kv {
         };
         SendFuture::new(put)
             .await
-            .map_err(|error| unavailable("KV", error))
+            .map_err(|error| classify(&message(error.into())))
     }
 }
 
 impl fmt::Debug for Kv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Kv")
+    }
+}
+
+#[async_trait]
+impl SessionCache for Kv {
+    async fn get(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.text(key).await
+    }
+
+    async fn put(&self, key: &str, value: &str, ttl: Duration) -> Result<(), StoreError> {
+        self.keep(key, value, ttl).await
+    }
+}
+
+#[async_trait]
+impl KeyValues for Kv {
+    async fn get(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.text(key).await
+    }
+
+    async fn put(&self, key: &str, value: &str, ttl: Duration) -> Result<(), StoreError> {
+        self.keep(key, value, ttl).await
     }
 }

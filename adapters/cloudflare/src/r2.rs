@@ -5,9 +5,10 @@
 
 use std::fmt;
 
+use async_trait::async_trait;
 use worker::send::{SendFuture, SendWrapper};
 use worker::{Bucket, Conditional};
-use workjet_audit::Creation;
+use workjet_audit::{Creation, Objects};
 use workjet_tenant::{Scope, StoreError};
 
 use crate::error::unavailable;
@@ -32,7 +33,10 @@ impl R2 {
         };
         SendFuture::new(get).await.map_err(failed)
     }
+}
 
+#[async_trait]
+impl Objects for R2 {
     async fn create(&self, scope: &Scope, path: &str, bytes: &[u8]) -> Result<Creation, StoreError> {
         let name = name(scope, path);
         let nothing_there = Conditional {

@@ -9,32 +9,12 @@ use worker::send::SendFuture;
 use worker::{Context, Date, Delay};
 use workjet_gateway::{Clock, Entropy, Spawner, Task};
 
-/// What one event brings. Belongs to that event alone.
-pub(crate) struct Runtime {
-    context: Context,
-}
-
-impl Runtime {
-    /// The runtime of the event that `context` came with.
-    pub(crate) const fn new(context: Context) -> Self {
-        Self { context }
-    }
-}
-
-impl fmt::Debug for Runtime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runtime").finish_non_exhaustive()
-    }
-}
-
-impl Spawner for Runtime {
-    fn spawn(&self, task: Task) {
-        self.context.wait_until(task);
-    }
-}
+/// The runtime's clock, which stands still while a request computes and goes on with each wait.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
 
 #[async_trait]
-impl Clock for Runtime {
+impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let millis = i64::try_from(Date::now().as_millis()).unwrap_or(i64::MAX);
         Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
@@ -45,8 +25,35 @@ impl Clock for Runtime {
     }
 }
 
-impl Entropy for Runtime {
+/// Web Crypto's random bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) {
+        // Without randomness there are no keys and no nonces: nothing that could go on.
         getrandom::fill(bytes).expect("Workers have Web Crypto");
+    }
+}
+
+/// Work that the runtime finishes after the reply, or after the client has gone, for up to 30 seconds.
+pub struct Detached(Context);
+
+impl Detached {
+    /// Work that belongs to the event which came with `context`.
+    pub const fn new(context: Context) -> Self {
+        Self(context)
+    }
+}
+
+impl fmt::Debug for Detached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Detached")
+    }
+}
+
+impl Spawner for Detached {
+    fn spawn(&self, task: Task) {
+        self.0.wait_until(task);
     }
 }

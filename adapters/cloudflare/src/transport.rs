@@ -10,6 +10,7 @@ use js_sys::Uint8Array;
 use worker::send::SendFuture;
 use worker::{Method, ObjectNamespace, Request, RequestInit};
 use workjet_audit::remote::LogTransport;
+use workjet_tenant::remote::RateTransport;
 use workjet_tenant::{Scope, StoreError};
 
 use crate::error::unavailable;
@@ -61,6 +62,13 @@ impl fmt::Debug for Objects {
 
 #[async_trait]
 impl LogTransport for Objects {
+    async fn call(&self, scope: &Scope, request: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        Self::call(self, scope, request).await
+    }
+}
+
+#[async_trait]
+impl RateTransport for Objects {
     async fn call(&self, scope: &Scope, request: Vec<u8>) -> Result<Vec<u8>, StoreError> {
         Self::call(self, scope, request).await
     }

@@ -231,3 +231,58 @@ async fn pause_after(error: &io::Error) {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// One end of a connection, and how its other end fares.
+    fn connect() -> (DuplexStream, impl Future<Output = Result<(), BoxError>>) {
+        let (here, there) = duplex(1024);
+        let (replying, _) = mpsc::channel(1);
+        let client = Client {
+            remote: ([127, 0, 0, 1], 1).into(),
+            router: Router::new().route("/", get(async || "hello")),
+            replying: replying.downgrade(),
+        };
+        // Dropped, it would begin a shutdown.
+        let shutdown = GracefulShutdown::new();
+        (here, async move { client.speak(there, shutdown.watcher()).await })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connection_that_says_nothing_or_not_enough_ends_in_time() {
+        for words in ["", "G", "PRI * HTTP/2.0\r\n", "GET / HTTP/1.1\r\nhost: a\r\n"] {
+            let (mut here, connection) = connect();
+            here.write_all(words.as_bytes()).await.expect("room");
+            let began = Instant::now();
+            let ended = tokio::time::timeout(HEADERS * 3, connection).await;
+            assert!(ended.is_ok(), "{words:?} holds a connection");
+            assert!(began.elapsed() >= HEADERS, "{words:?} had its time");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connection_that_asked_something_in_time_is_answered() {
+        let (mut here, connection) = connect();
+        let asked = async {
+            tokio::time::sleep(HEADERS / 2).await;
+            here.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+                .await
+                .expect("room");
+            let mut reply = String::new();
+            here.read_to_string(&mut reply).await.expect("a reply");
+            reply
+        };
+        let (ended, reply) = tokio::join!(connection, asked);
+        ended.expect("ends in order");
+        assert!(
+            reply.starts_with("HTTP/1.1 200") && reply.ends_with("hello"),
+            "{reply}"
+        );
+    }
+}

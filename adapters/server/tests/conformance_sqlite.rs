@@ -67,6 +67,7 @@ async fn two_processes_share_one_file() {
         workjet_conformance::tenant_store(&gateway, &cli, &cli),
         async { workjet_conformance::user_store(&stage(&gateway), &cli).await },
         async { workjet_conformance::api_key_store(&stage(&cli), &gateway).await },
+        async { workjet_conformance::login_link_store(&stage(&cli), &gateway).await },
     );
 }
 
@@ -95,7 +96,7 @@ async fn first_start_of_several_processes_at_once_makes_one_schema() {
 }
 
 /// Passes everything on and notes the statements.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Witness {
     db: Sqlite,
     seen: Arc<Mutex<BTreeSet<String>>>,
@@ -137,7 +138,8 @@ async fn every_statement_names_the_tenant() {
     let seen = seen.lock().expect("the suites are over");
     assert!(seen.len() > 40, "the suites must reach the statements");
     for sql in seen.iter() {
-        let is_schema = sql.starts_with("CREATE ") || sql.contains("schema_version");
+        let is_schema =
+            sql.starts_with("CREATE ") || sql.contains("schema_version") || sql.contains("sqlite_master");
         let is_operators = sql.contains("FROM tenants ORDER BY id");
         let is_look_up = before_any_scope.iter().any(|end| sql.ends_with(end))
             || sql.starts_with("DELETE FROM login_links WHERE hash = ?1 AND");
@@ -258,14 +260,94 @@ async fn schema_of_a_later_version_is_refused() {
         .batch(vec![insert])
         .await
         .expect("the table is there");
-    let error = SqlStore::open(folder.open())
+    let to_open = SqlStore::open(folder.open()).await;
+    let to_look = SqlStore::open_migrated(folder.open()).await;
+    for outcome in [to_open, to_look] {
+        let error = outcome.expect_err("the schema is newer");
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(
+            error.to_string().contains("upgrade Workjet"),
+            "the message says what to do: {error}"
+        );
+    }
+}
+
+/// The files as a tool that knows nothing of Workjet applies them, in the order of their names.
+fn migration_files() -> Vec<(String, String)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crates/workjet-sql/migrations");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("the folder of migrations")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.is_file())
+        .map(|path| {
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            (name, std::fs::read_to_string(path).expect("a migration"))
+        })
+        .collect();
+    files.sort();
+    assert_eq!(files.len() as u64, SCHEMA_VERSION);
+    files
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn migrations_that_another_tool_applied_are_complete() {
+    let folder = Folder::new();
+    drop(folder.open());
+    let connection = rusqlite::Connection::open(folder.file()).expect("the database must open");
+    let files = migration_files();
+    for (applied, (name, sql)) in files.iter().enumerate() {
+        let error = SqlStore::open_migrated(folder.open())
+            .await
+            .expect_err("files are missing");
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        for (place, (file, _)) in files.iter().enumerate() {
+            assert_eq!(
+                error.to_string().contains(file.as_str()),
+                place >= applied,
+                "before {name}: {error}"
+            );
+        }
+        connection.execute_batch(sql).expect("a migration applies");
+    }
+    let store = SqlStore::open_migrated(folder.open())
         .await
-        .expect_err("the schema is newer");
-    assert_eq!(error.kind(), ErrorKind::Corrupt);
-    assert!(
-        error.to_string().contains("upgrade Workjet"),
-        "the message says what to do: {error}"
-    );
+        .expect("nothing is missing");
+    every_suite(&store).await;
+    SqlStore::open(folder.open())
+        .await
+        .expect("there is nothing to migrate");
+}
+
+#[tokio::test]
+async fn opening_a_migrated_database_changes_nothing() {
+    let folder = Folder::new();
+    let seen = Arc::default();
+    let db = Witness {
+        db: folder.open(),
+        seen: Arc::clone(&seen),
+    };
+    SqlStore::open_migrated(db.clone())
+        .await
+        .expect_err("nothing was migrated");
+    drop(folder.store().await);
+    SqlStore::open_migrated(db).await.expect("it was migrated");
+    let seen = seen.lock().expect("the calls are over");
+    assert!(seen.iter().all(|sql| sql.starts_with("SELECT ")), "{seen:?}");
+}
+
+#[tokio::test]
+async fn database_that_was_begun_by_hand_goes_on_from_there() {
+    let folder = Folder::new();
+    drop(folder.open());
+    let (_, first) = &migration_files()[0];
+    rusqlite::Connection::open(folder.file())
+        .expect("the database must open")
+        .execute_batch(first)
+        .expect("a migration applies");
+    folder.store().await.ping().await.expect("the database answers");
+    SqlStore::open_migrated(folder.open())
+        .await
+        .expect("nothing is missing");
 }
 
 #[tokio::test]

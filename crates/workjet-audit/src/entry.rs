@@ -550,7 +550,10 @@ fn cut_option(text: &mut Option<String>, max_bytes: usize) {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over references; silent on 32 bits"
+)]
 const fn is_zero(count: &u64) -> bool {
     *count == 0
 }

@@ -10,7 +10,7 @@ pub enum ErrorKind {
     Stopped,
     /// What is stored is not what was written: entries, the journal or the head were changed.
     Corrupt,
-    /// The entry cannot be logged: another tenant's, or not an entry.
+    /// The entry cannot be logged: another tenant's, not an entry, or the intent or outcome of a request that has one.
     Invalid,
     /// The log was closed for shutdown.
     Closed,

@@ -38,10 +38,15 @@
 //! - **A crash loses nothing that was acknowledged.** What follows the journal's last commit line was acknowledged to nobody and
 //!   is cut at start. Anything else that does not fit is corruption, and the log refuses to go on.
 //! - **An error stops the log.** When a write fails, what is on the disk is unknown, and reading it back would not tell. Requests are
-//!   refused until the process starts anew.
-//! - **Administrative changes are logged exactly once.** They wait in an [`Outbox`](workjet_tenant::Outbox), written with the
-//!   change; the log drains it before each append and remembers in its own journal how far it came.
-//! - **Every intent gets an outcome.** One that a vanished process left open is closed as `unknown`.
+//!   refused until the process starts anew. Over a database or an object store, where reading does tell, the log may
+//!   [read back](Log::with_read_back) and go on.
+//! - **Administrative changes are all logged, and as a rule once.** They wait in an [`Outbox`](workjet_tenant::Outbox),
+//!   written with the change; the log drains it before each append, remembers in its own journal how far it came, and knows its
+//!   newest 256 entries. Where neither is enough (a database restored from a backup, or one that forgets nothing for a long
+//!   time) an entry may stand there twice, under one id.
+//! - **Every intent gets one outcome.** One that a vanished process left open, or that nobody ended in time, is closed as
+//!   `unknown`; whatever else is reported of it later is refused.
+//! - **An entry that is sent twice is logged once.** So a log may lie behind a wire that loses replies: see [`remote`].
 //!
 //! # What it does not do
 //!

@@ -9,22 +9,23 @@
 //! uncertain; the next leader reads back what really happened and finishes the rest. That is not the reading back that
 //! must not be done after an error: an error means that the disk may say one thing and hold another, and stops the log.
 
-use std::collections::{HashMap, VecDeque};
+mod batch;
+
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_channel::oneshot;
 use futures_util::future::{Either, select};
 use jiff::Timestamp;
-use workjet_tenant::{Actor, Outbox, PendingRecord, Scope, TenantId};
+use workjet_tenant::{Outbox, PendingRecord, Scope, TenantId};
 
-use crate::frame::{self, BUNDLE, Note};
+use self::batch::{Item, Pending, State, Writer};
+use crate::chain::Hash;
+use crate::frame::{self, BUNDLE};
 use crate::recover::{Ready, corrupt, stopped, unavailable};
-use crate::{
-    AuditError, AuditSink, Checkpoint, Durability, Entry, ErrorKind, Kind, LogStore, Logged, Receipt,
-};
+use crate::{AuditError, AuditSink, Checkpoint, Durability, Entry, ErrorKind, LogStore, Logged, Receipt};
 
 /// How many outbox records are read at once.
 const OUTBOX_PAGE: usize = 256;
@@ -33,6 +34,14 @@ const OUTBOX_PAGE: usize = 256;
 const MAX_READ: usize = 1024;
 
 /// The audit logs of all tenants, over one store. The process that has it is the only one that writes them.
+///
+/// # What it never does twice
+/// - **One request has one intent and one outcome.** An outcome is taken only while its intent is open, and an intent only
+///   while the request has none that is open; anything else is [`Invalid`](ErrorKind::Invalid). So what comes after its
+///   intent was closed as `unknown` is refused: its sender learns that the log says otherwise.
+/// - **One entry has one place.** When the same bytes come again, because the first answer was lost, they get the place
+///   that they have. The log knows the last 256 entries at least, also after it was opened anew; what is
+///   older would be logged once more, unless it is an intent or outcome that the first rule refuses.
 ///
 /// ```
 /// # futures_executor::block_on(async {
@@ -55,6 +64,7 @@ pub struct Log<S> {
     store: S,
     outbox: Option<Arc<dyn Outbox>>,
     has_remote_callers: bool,
+    reads_back: bool,
     tenants: Mutex<HashMap<TenantId, Arc<TenantLog>>>,
 }
 
@@ -73,31 +83,6 @@ struct TenantLog {
     writer: futures_util::lock::Mutex<Writer>,
 }
 
-/// An entry that somebody waits for.
-struct Pending {
-    entry: String,
-    note: Option<Note>,
-    /// Its index, once a flush that holds it was begun.
-    planned: Option<u64>,
-    ack: oneshot::Sender<Result<u64, AuditError>>,
-}
-
-struct Writer {
-    state: State,
-    /// What the current leader took out of the pool and nobody was told about yet.
-    batch: VecDeque<Pending>,
-    /// A flush was begun and not seen to end.
-    is_uncertain: bool,
-    /// Requests whose intents are to be closed as unknown with the next flush.
-    overdue: Vec<String>,
-}
-
-enum State {
-    Unopened,
-    Ready(Ready),
-    Stopped(AuditError),
-}
-
 impl<S: LogStore> Log<S> {
     /// Logs over `store`. Nothing is read until a tenant's log is first used.
     pub fn new(store: S) -> Self {
@@ -105,6 +90,7 @@ impl<S: LogStore> Log<S> {
             store,
             outbox: None,
             has_remote_callers: false,
+            reads_back: false,
             tenants: Mutex::default(),
         }
     }
@@ -121,6 +107,16 @@ impl<S: LogStore> Log<S> {
     #[must_use]
     pub const fn with_remote_callers(mut self) -> Self {
         self.has_remote_callers = true;
+        self
+    }
+
+    /// For a store that shows after a failed write what it holds for good, as a database and an object store do; a file
+    /// system may show pages that never reach the disk. A failed write then refuses the entries of that moment, with
+    /// [`Unavailable`](ErrorKind::Unavailable), and the next one reads back what was written and goes on. Otherwise the log stays
+    /// stopped until the process starts anew, which an object that is woken by each request might never do.
+    #[must_use]
+    pub const fn with_read_back(mut self) -> Self {
+        self.reads_back = true;
         self
     }
 
@@ -152,8 +148,8 @@ impl<S: LogStore> Log<S> {
         self.lead(&tenant, &mut writer, None).await
     }
 
-    /// Closes as `unknown` every intent of the scope that is older than `deadline` and has no outcome, and returns how many.
-    /// A request that still runs then gets a second outcome when it ends; so `deadline` is longer than any request.
+    /// Closes as `unknown` every intent of the scope that is `deadline` old or older and has no outcome, and returns how many.
+    /// The outcome of a request that still runs then is refused when it ends; so `deadline` is longer than any request.
     ///
     /// # Errors
     /// As for [`AuditSink::append`].
@@ -230,16 +226,10 @@ impl<S: LogStore> Log<S> {
         if let Some(tenant) = tenants.get(scope.tenant()) {
             return tenant.clone();
         }
-        let writer = Writer {
-            state: State::Unopened,
-            batch: VecDeque::new(),
-            is_uncertain: false,
-            overdue: Vec::new(),
-        };
         let tenant = Arc::new(TenantLog {
             scope: scope.clone(),
             pool: Mutex::default(),
-            writer: futures_util::lock::Mutex::new(writer),
+            writer: futures_util::lock::Mutex::default(),
         });
         tenants.insert(scope.tenant().clone(), tenant.clone());
         tenant
@@ -269,46 +259,49 @@ impl<S: LogStore> Log<S> {
         writer: &mut Writer,
         now: Option<Timestamp>,
     ) -> Result<(), AuditError> {
+        let mut after = 0;
         loop {
             self.ready(scope, writer).await?;
-            let cursor = writer.opened()?.cursor;
-            let (mut items, through) = self.read_outbox(scope, cursor).await?;
-            let is_all = items.len() < OUTBOX_PAGE;
-            if is_all {
+            let page = self.read_outbox(scope, after).await?;
+            let is_last = page.len() < OUTBOX_PAGE;
+            after = page.last().map_or(after, |record| record.sequence);
+            let mut items = writer.unlogged(&page)?;
+            let cursor = writer.opened()?.cursor.max(after);
+            if is_last {
+                writer.sort_out();
                 if let Some(now) = now {
                     items.extend(
                         writer
                             .unknown_outcomes(scope, now)
                             .iter()
-                            .map(|entry| Item::of(entry, through)),
+                            .map(|entry| Item::of(entry, cursor)),
                     );
                 }
-                items.extend(writer.batch.iter().map(|pending| Item {
-                    entry: pending.entry.clone(),
-                    note: pending.note.clone(),
-                    cursor: through,
-                    is_awaited: true,
-                }));
+                items.extend(writer.batch.iter().map(|pending| pending.item(cursor)));
             }
             if let Err(error) = self.flush(scope, writer, items).await {
-                writer.state = State::Stopped(error.clone());
-                return Err(error);
+                return Err(self.stop(writer, error));
             }
-            if let Some(outbox) = self.outbox.as_ref().filter(|_| through > cursor) {
-                // Only frees space. What keeps a record from being appended twice is the cursor in the log.
-                let _ = outbox.forget(scope, through).await;
+            if let Some(outbox) = self.outbox.as_ref().filter(|_| !page.is_empty()) {
+                // What keeps a record from being logged twice, should it stay, is what the log knows of it.
+                match outbox.forget(scope, after).await {
+                    Ok(()) => writer.drained.retain(|&sequence, _| sequence > after),
+                    Err(_) => writer.drained.extend(page.iter().map(|record| {
+                        let leaf = Hash::leaf(record.record.as_str().as_bytes());
+                        (record.sequence, leaf)
+                    })),
+                }
             }
-            if is_all {
+            if is_last {
                 return Ok(());
             }
         }
     }
 
-    /// The next page of the outbox, and the sequence number of its last record.
-    async fn read_outbox(&self, scope: &Scope, after: u64) -> Result<(Vec<Item>, u64), AuditError> {
-        let (mut items, mut through) = (Vec::new(), after);
+    /// The next page of the outbox.
+    async fn read_outbox(&self, scope: &Scope, after: u64) -> Result<Vec<PendingRecord>, AuditError> {
         let Some(outbox) = &self.outbox else {
-            return Ok((items, through));
+            return Ok(Vec::new());
         };
         let page = outbox.pending(scope, after, OUTBOX_PAGE).await.map_err(|error| {
             AuditError::new(
@@ -316,24 +309,18 @@ impl<S: LogStore> Log<S> {
                 format!("cannot read the outbox of the audit log: {error}"),
             )
         })?;
-        for PendingRecord { sequence, record } in page {
-            let entry = record.as_str();
-            if !frame::is_loggable(entry) || sequence <= through {
+        let mut last = after;
+        for PendingRecord { sequence, record } in &page {
+            if !frame::is_loggable(record.as_str()) || *sequence <= last {
                 let message = format!(
                     "outbox record {sequence} of {} is not an audit entry",
                     scope.tenant()
                 );
                 return Err(AuditError::new(ErrorKind::Invalid, message));
             }
-            through = sequence;
-            items.push(Item {
-                entry: entry.to_owned(),
-                note: Note::of_json(entry),
-                cursor: through,
-                is_awaited: false,
-            });
+            last = *sequence;
         }
-        Ok((items, through))
+        Ok(page)
     }
 
     /// Opens the log, or finds out what became of a flush whose leader was dropped.
@@ -345,12 +332,7 @@ impl<S: LogStore> Log<S> {
         }
         let ready = match Ready::recover(&self.store, scope).await {
             Ok(ready) => ready,
-            Err(error) => {
-                if !error.is_retryable() {
-                    writer.state = State::Stopped(error.clone());
-                }
-                return Err(error);
-            }
+            Err(error) => return Err(self.stop(writer, error)),
         };
         if matches!(writer.state, State::Unopened) && !self.has_remote_callers {
             // Nobody in this process began these, so nobody will end them.
@@ -366,9 +348,39 @@ impl<S: LogStore> Log<S> {
             let index = pending.planned.expect("just checked");
             pending.tell(Ok(index));
         }
+        // What is left was not written, and gets its place anew.
+        for pending in &mut writer.batch {
+            pending.planned = None;
+        }
+        writer
+            .overdue
+            .retain(|request| ready.open.0.contains_key(request));
         writer.state = State::Ready(ready);
         writer.is_uncertain = false;
         Ok(())
+    }
+
+    /// What an error means for the log. A store that did not answer a question has changed nothing.
+    fn stop(&self, writer: &mut Writer, error: AuditError) -> AuditError {
+        match error.kind() {
+            ErrorKind::Unavailable => error,
+            ErrorKind::Stopped if self.reads_back => {
+                writer.is_uncertain = true;
+                let message = format!("{error}; what was written of it shows when the log is used next");
+                AuditError::new(ErrorKind::Unavailable, message)
+            }
+            ErrorKind::Stopped => {
+                let message =
+                    format!("the audit log stopped: {error}; mend that, then start the gateway anew");
+                let error = AuditError::new(ErrorKind::Stopped, message);
+                writer.state = State::Stopped(error.clone());
+                error
+            }
+            _ => {
+                writer.state = State::Stopped(error.clone());
+                error
+            }
+        }
     }
 
     /// Writes `items`, with one flush for each bundle that they reach into. An error is for good.
@@ -378,6 +390,7 @@ impl<S: LogStore> Log<S> {
             batch,
             is_uncertain,
             overdue,
+            ..
         } = writer
         else {
             unreachable!("a log is made ready before it is written")
@@ -419,10 +432,19 @@ impl<S: LogStore> Log<S> {
             ready.lines.extend_from_slice(&bytes[..entry_bytes]);
             ready.journal_bytes += bytes.len() as u64;
             (ready.at, ready.cursor) = (at, cursor);
+            let written = flush.iter().filter(|item| item.is_awaited).count();
+            let places = batch.iter().take(written);
+            ready
+                .recent
+                .extend(places.filter_map(|pending| Some((pending.leaf, pending.planned?))));
+            let first = at.size - flush.len() as u64;
+            let own = flush.iter().zip(first..).filter(|(item, _)| !item.is_awaited);
+            ready
+                .recent
+                .extend(own.map(|(item, index)| (Hash::leaf(item.entry.as_bytes()), index)));
             flush.iter().for_each(|item| ready.open.note(item.note.as_ref()));
             ready.swap_head(&self.store, scope, Durability::Process).await?;
 
-            let written = flush.iter().filter(|item| item.is_awaited).count();
             for pending in batch.drain(..written) {
                 let index = pending.planned.expect("was planned above");
                 pending.tell(Ok(index));
@@ -449,13 +471,7 @@ impl<S: LogStore> AuditSink for Log<S> {
             return Err(AuditError::new(ErrorKind::Invalid, message));
         }
         let now = entry.time;
-        let (ack, written) = oneshot::channel();
-        let pending = Pending {
-            entry: entry.to_canonical_json(),
-            note: Note::of(&entry),
-            planned: None,
-            ack,
-        };
+        let (pending, written) = Pending::new(&entry);
         let tenant = self.tenant(scope);
         lock(&tenant.pool).push(pending);
 
@@ -544,72 +560,6 @@ impl<S> fmt::Debug for Log<S> {
         f.debug_struct("Log")
             .field("open", &lock(&self.tenants).len())
             .finish_non_exhaustive()
-    }
-}
-
-impl Pending {
-    fn tell(self, result: Result<u64, AuditError>) {
-        // Whoever was dropped does not want to know.
-        let _ = self.ack.send(result);
-    }
-}
-
-impl Writer {
-    fn opened(&self) -> Result<&Ready, AuditError> {
-        match &self.state {
-            State::Ready(ready) => Ok(ready),
-            State::Stopped(error) => Err(error.clone()),
-            State::Unopened => unreachable!("a log is made ready before it is used"),
-        }
-    }
-
-    /// The outcomes of intents that will get no other.
-    fn unknown_outcomes(&self, scope: &Scope, now: Timestamp) -> Vec<Entry> {
-        let ends_now = |request: &&String| {
-            let outcome = Note::Outcome {
-                request: (*request).clone(),
-            };
-            self.batch
-                .iter()
-                .any(|pending| pending.note.as_ref() == Some(&outcome))
-        };
-        let outcome = |request: &String| {
-            let id = request.parse().ok()?;
-            let entry = Entry::new(
-                format!("{request}-unknown"),
-                now,
-                scope.tenant().clone(),
-                Actor::System,
-                Kind::AiOutcome,
-            );
-            Some(entry.request(&id).code("unknown"))
-        };
-        self.overdue
-            .iter()
-            .filter(|request| !ends_now(request))
-            .filter_map(outcome)
-            .collect()
-    }
-}
-
-/// Something to write.
-struct Item {
-    entry: String,
-    note: Option<Note>,
-    /// The outbox cursor after it.
-    cursor: u64,
-    /// Whether it comes from the batch.
-    is_awaited: bool,
-}
-
-impl Item {
-    fn of(entry: &Entry, cursor: u64) -> Self {
-        Self {
-            entry: entry.to_canonical_json(),
-            note: Note::of(entry),
-            cursor,
-            is_awaited: false,
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{Creation, Durability, LogReader, LogStore};
 /// Keeps logs in memory, for tests and demonstrations. Clones share one memory.
 ///
 /// It can also fail like a disk does: [`fail_at`](Self::fail_at) lets one of the next writes go wrong and everything after it
-/// fail, until [`restart`](Self::restart) brings back what a machine would find.
+/// fail, until [`mend`](Self::mend) lets it go on or [`restart`](Self::restart) brings back what a machine would find.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryLogStore {
     state: Arc<Mutex<State>>,
@@ -62,6 +62,11 @@ impl MemoryLogStore {
     pub fn fail_at(&self, n: u64, fault: Fault) {
         let mut state = self.lock();
         state.fault = Some((state.writes + n, fault));
+    }
+
+    /// Lets calls succeed again, as when a network comes back.
+    pub fn mend(&self) {
+        self.lock().is_down = false;
     }
 
     /// How many writes there were.

@@ -4,8 +4,11 @@
 //! acknowledged and is cut, if it looks like a write that a crash interrupted; anything else that does not fit is
 //! corruption, and the log refuses to go on.
 
+use std::collections::HashMap;
+
 use workjet_tenant::{Scope, StoreError, TenantId};
 
+use crate::chain::Hash;
 use crate::frame::{self, BUNDLE, Header, JournalLine, JournalReader, Note, OpenIntents};
 use crate::{AuditError, Checkpoint, Creation, Durability, ErrorKind, LogStore};
 
@@ -21,6 +24,8 @@ pub(crate) struct Ready {
     pub(crate) lines: Vec<u8>,
     pub(crate) journal_bytes: u64,
     pub(crate) head: Vec<u8>,
+    /// Where the entries of the journal and of the bundle before it are, by leaf hash.
+    pub(crate) recent: HashMap<Hash, u64>,
 }
 
 impl Ready {
@@ -54,7 +59,9 @@ impl Ready {
             };
         };
         let mut ready = Self::replay(tenant, &journal)?;
-        ready.check_head(store, scope, head.as_ref()).await?;
+        let before = ready.bundle_before(store, scope).await?;
+        ready.check_head(tenant, head.as_ref(), before.as_deref())?;
+        ready.remember(before.as_deref());
         // Written anew even if nothing is cut: when an fsync failed, the journal that can be read is not always the one on
         // the disk.
         let keep = usize::try_from(ready.journal_bytes).expect("it is in memory");
@@ -80,6 +87,7 @@ impl Ready {
             lines: Vec::new(),
             journal_bytes: 0,
             head: Vec::new(),
+            recent: HashMap::new(),
         };
         ready.reset_journal(store, scope).await?;
         ready.swap_head(store, scope, Durability::Machine).await?;
@@ -103,6 +111,7 @@ impl Ready {
             lines: Vec::new(),
             journal_bytes: first.len() as u64 + 1,
             head: Vec::new(),
+            recent: HashMap::new(),
         };
         // Lines and notes of a flush whose commit line has not come yet.
         let (mut lines, mut notes) = (Vec::new(), Vec::new());
@@ -137,30 +146,36 @@ impl Ready {
         Ok(ready)
     }
 
-    /// The head may lag behind the journal but not run ahead of it, and both must tell the same story.
-    async fn check_head<S: LogStore>(
+    /// The bundle that the journal follows.
+    async fn bundle_before<S: LogStore>(
         &self,
         store: &S,
         scope: &Scope,
-        head: Option<&Checkpoint>,
-    ) -> Result<(), AuditError> {
-        let tenant = scope.tenant();
-        let mut before = None;
-        if self.start.size > 0 {
-            let number = self.start.size / BUNDLE - 1;
-            let bundle = store
-                .read(scope, &frame::bundle_path(number))
-                .await
-                .map_err(unavailable)?;
-            let bundle = bundle.ok_or_else(|| corrupt(tenant, &format!("bundle {number} is missing")))?;
-            if hash_after(&bundle, self.start.size) != Some(self.start.hash.to_string()) {
-                return Err(corrupt(
-                    tenant,
-                    &format!("bundle {number} and the journal do not fit together"),
-                ));
-            }
-            before = Some(bundle);
+    ) -> Result<Option<Vec<u8>>, AuditError> {
+        let Some(number) = (self.start.size / BUNDLE).checked_sub(1) else {
+            return Ok(None);
+        };
+        let bundle = store
+            .read(scope, &frame::bundle_path(number))
+            .await
+            .map_err(unavailable)?;
+        let bundle = bundle.ok_or_else(|| corrupt(scope.tenant(), &format!("bundle {number} is missing")))?;
+        if hash_after(&bundle, self.start.size) != Some(self.start.hash.to_string()) {
+            return Err(corrupt(
+                scope.tenant(),
+                &format!("bundle {number} and the journal do not fit together"),
+            ));
         }
+        Ok(Some(bundle))
+    }
+
+    /// The head may lag behind the journal but not run ahead of it, and both must tell the same story.
+    fn check_head(
+        &self,
+        tenant: &TenantId,
+        head: Option<&Checkpoint>,
+        before: Option<&[u8]>,
+    ) -> Result<(), AuditError> {
         let Some(head) = head else {
             // The first journal is made before the first head.
             return if self.at.size == 0 {
@@ -180,7 +195,7 @@ impl Ready {
             size if size == self.start.size => Some(self.start.hash.to_string()),
             size if size > self.start.size => hash_after(&self.lines, size),
             // A crash came after the last bundle and before the head.
-            size => before.as_deref().and_then(|bundle| match size + BUNDLE {
+            size => before.and_then(|bundle| match size + BUNDLE {
                 first if first == self.start.size => Some(head.hash.to_string()),
                 _ => hash_after(bundle, size),
             }),
@@ -190,6 +205,17 @@ impl Ready {
         } else {
             Err(corrupt(tenant, "its head and its entries do not fit together"))
         }
+    }
+
+    fn remember(&mut self, before: Option<&[u8]>) {
+        let first = self.start.size.saturating_sub(BUNDLE);
+        let lines = [before.unwrap_or_default(), &self.lines].into_iter();
+        let lines = lines.flat_map(|lines| lines.split(|&byte| byte == b'\n'));
+        self.recent = lines
+            .filter(|line| !line.is_empty())
+            .zip(first..)
+            .filter_map(|(line, index)| Some((Hash::leaf(frame::entry_of(line, index)?.as_bytes()), index)))
+            .collect();
     }
 
     /// Makes a bundle of a full journal, and begins the next.
@@ -205,6 +231,8 @@ impl Ready {
                 ));
             }
         }
+        let first = self.start.size;
+        self.recent.retain(|_, index| *index >= first);
         self.start = self.at;
         self.lines.clear();
         self.reset_journal(store, scope).await?;
@@ -225,7 +253,7 @@ impl Ready {
             .map_err(stopped)?
         {
             let message = format!(
-                "another process writes the audit log of {}; stop one of the two",
+                "another process writes the audit log of {}: only one may",
                 scope.tenant()
             );
             return Err(AuditError::new(ErrorKind::Stopped, message));
@@ -278,8 +306,6 @@ pub(crate) fn unavailable(error: StoreError) -> AuditError {
 pub(crate) fn stopped(error: StoreError) -> AuditError {
     AuditError::new(
         ErrorKind::Stopped,
-        format!(
-            "the audit log stopped, since a write failed ({error}); mend the disk, then start the gateway anew"
-        ),
+        format!("a write to the audit log failed: {error}"),
     )
 }

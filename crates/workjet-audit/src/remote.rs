@@ -7,11 +7,10 @@
 //! {"v":1,"tenant":"acme","call":"append","entry":{…}}         {"v":1,"appended":7}
 //! {"v":1,"tenant":"acme","call":"checkpoint"}                 {"v":1,"checkpoint":"8 4f…"}
 //! {"v":1,"tenant":"acme","call":"read","from":0,"limit":256}  {"v":1,"entries":[{"index":0,"entry":{…}},…]}
-//! {"v":1,"tenant":"acme","call":"drain"}                      {"v":1,"drained":true}
 //!                                                             {"v":1,"error":{"kind":"stopped","message":"…"}}
 //! ```
-//! A reply that is lost leaves open whether the entry was logged. The sink then fails like any other, and whoever sends the
-//! same entry again gets the place that it already has ([`Log`] says how long that holds).
+//! A reply that is lost leaves open whether the entry was logged. The sink then asks once more, since an entry that is there
+//! already gets the place that it has ([`Log`] says how long that holds); if that fails too, it fails like any other sink.
 
 use std::fmt;
 use std::sync::Arc;
@@ -95,17 +94,6 @@ impl<T: LogTransport> RemoteSink<T> {
         Self { transport }
     }
 
-    /// Has the other end append what waits in the scope's outbox. For after a change that no request follows.
-    ///
-    /// # Errors
-    /// As for [`AuditSink::append`].
-    pub async fn drain_outbox(&self, scope: &Scope) -> Result<(), AuditError> {
-        match self.call(scope, Call::Drain).await? {
-            Answer::Drained(_) => Ok(()),
-            _ => Err(misunderstood()),
-        }
-    }
-
     async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, AuditError> {
         let request = Message {
             v: VERSION,
@@ -115,11 +103,12 @@ impl<T: LogTransport> RemoteSink<T> {
             },
         };
         let request = serde_json::to_vec(&request).expect("a request has text keys alone");
-        let reply = self
-            .transport
-            .call(scope, request)
-            .await
-            .map_err(|error| unavailable(format!("the audit log does not answer: {error}")))?;
+        let reply = match self.transport.call(scope, request.clone()).await {
+            // An object that was just replaced by its next version answers from then on.
+            Err(error) if error.is_retryable() => self.transport.call(scope, request).await,
+            reply => reply,
+        };
+        let reply = reply.map_err(|error| unavailable(format!("the audit log does not answer: {error}")))?;
         let Message { v: VERSION, content } =
             serde_json::from_slice::<Message<Answer>>(&reply).map_err(|_| misunderstood())?
         else {
@@ -196,10 +185,6 @@ async fn answer<S: LogStore>(log: &Log<S>, scope: &Scope, request: &[u8]) -> Res
             let place = |Logged { index, entry }| Place { index, entry };
             Answer::Entries(entries.into_iter().map(place).collect())
         }
-        Call::Drain => {
-            log.drain_outbox(scope).await?;
-            Answer::Drained(true)
-        }
     })
 }
 
@@ -233,7 +218,6 @@ enum Call {
     Append { entry: Box<Entry> },
     Checkpoint,
     Read { from: u64, limit: u32 },
-    Drain,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -242,7 +226,6 @@ enum Answer {
     Appended(u64),
     Checkpoint(String),
     Entries(Vec<Place>),
-    Drained(bool),
     Error(Failure),
 }
 

@@ -16,6 +16,10 @@ use crate::{AuditError, Entry};
 /// - Each entry gets the next index of the scope's tenant's log; an index is never used twice.
 /// - Appends may share one flush; an entry whose `append` was given up half-way is logged whole or not at all.
 /// - The entry's tenant is the scope's.
+/// - The same entry sent again, because the answer was lost, is not logged again but gets the receipt of the first time; for how
+///   long is the sink's to say, but as one of the last 256 entries at least.
+/// - A request has one intent and one outcome. An outcome without an open intent is [`Invalid`](crate::ErrorKind::Invalid), and
+///   so is an intent while one is open.
 ///
 /// # Errors
 /// The caller must refuse whatever the entry was about; the entry may nevertheless be in the log. After [`Stopped`](crate::ErrorKind::Stopped) every later call

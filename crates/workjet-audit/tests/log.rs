@@ -12,9 +12,8 @@ use futures_executor::block_on;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use workjet_audit::remote::{LogTransport, RemoteSink, serve};
-use workjet_audit::{AuditSink, ErrorKind, Fault, Kind, Log, LogStore, MemoryLogStore};
-use workjet_tenant::{Actor, Scope, StoreError};
+use workjet_audit::{AuditSink, ErrorKind, Fault, Kind, Log, MemoryLogStore};
+use workjet_tenant::Actor;
 
 #[test]
 fn store_in_memory_keeps_the_contract() {
@@ -26,23 +25,6 @@ fn log_keeps_the_contract_of_a_sink() {
     block_on(workjet_conformance::audit_sink(&Log::new(MemoryLogStore::new())));
     block_on(workjet_conformance::audit_sink(&Log::new(Slow(
         MemoryLogStore::new(),
-    ))));
-}
-
-/// Leads to a log in the same process.
-struct Wire<S>(Log<S>);
-
-#[async_trait::async_trait]
-impl<S: LogStore> LogTransport for Wire<S> {
-    async fn call(&self, scope: &Scope, request: Vec<u8>) -> Result<Vec<u8>, StoreError> {
-        Ok(serve(&self.0, scope, &request).await)
-    }
-}
-
-#[test]
-fn log_at_the_other_end_of_a_wire_keeps_the_contract_of_a_sink() {
-    block_on(workjet_conformance::audit_sink(&RemoteSink::new(Wire(
-        Log::new(Slow(MemoryLogStore::new())).with_remote_callers(),
     ))));
 }
 
@@ -196,6 +178,36 @@ fn outbox_comes_before_the_append_and_each_record_once() {
             (all.len(), all[5].as_str(), all[605].as_str()),
             (606, "bulk-0", "i-2")
         );
+    });
+}
+
+#[test]
+fn changes_in_a_database_that_was_restored_or_made_anew_are_logged() {
+    let scope = scope();
+    let outbox = Arc::new(Records::default());
+    let store = MemoryLogStore::new();
+    block_on(async {
+        let log = Log::new(store.clone()).with_outbox(outbox.clone());
+        for n in 0..6 {
+            outbox.put(&entry(format!("before-{n}"), Kind::AdminKeyCreated));
+        }
+        log.append(&scope, intent(1)).await.expect("is logged");
+        // Its numbers begin anew, and pass those that the log has seen.
+        outbox.clear();
+        for n in 0..9 {
+            outbox.put(&entry(format!("after-{n}"), Kind::AdminKeyCreated));
+            if n % 2 == 0 {
+                log.drain_outbox(&scope).await.expect("is logged");
+            }
+        }
+        let log = Log::new(store.restart(true)).with_outbox(outbox.clone());
+        log.start(&scope, now()).await.expect("opens");
+        let logged: Vec<String> = ids(&store)
+            .into_iter()
+            .filter(|id| id.starts_with("after"))
+            .collect();
+        let made: Vec<String> = (0..9).map(|n| format!("after-{n}")).collect();
+        assert_eq!(logged, made, "each change once");
     });
 }
 

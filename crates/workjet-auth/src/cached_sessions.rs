@@ -13,15 +13,19 @@
 //!   which no look-up replaces. That is usually at once; the stamp is what is promised.
 //! - A cache that fails, or answers something else, is as good as empty.
 //!
-//! A copy holds no token and lets nobody log in; but whoever can *write* the cache can let a session of theirs be anyone's.
-//! Guard the cache like the store.
+//! A copy holds no token and lets nobody log in. It is sealed with a keyed hash (HMAC-SHA256), so that whoever can write the
+//! cache cannot make a session of theirs be anyone else's.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
+use sha2::Sha256;
 use workjet_tenant::{Scope, SessionId, StoreError, UserId};
+use zeroize::Zeroizing;
 
 use crate::session::{NewSession, SessionHash, StoredSession};
 use crate::store::SessionStore;
@@ -63,12 +67,21 @@ impl<C: SessionCache + ?Sized> SessionCache for Arc<C> {
 /// A [`SessionStore`] with a cache in front, for one request: it remembers the session that the request came with.
 ///
 /// What it finds may be up to 55 seconds old, the time of last use too; `list` always asks the truth.
-#[derive(Debug)]
 pub struct CachedSessions<S, C> {
     truth: S,
     cache: C,
+    key: Zeroizing<[u8; 32]>,
     now: Timestamp,
     mine: Mutex<Mine>,
+}
+
+impl<S: fmt::Debug, C: fmt::Debug> fmt::Debug for CachedSessions<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachedSessions")
+            .field("truth", &self.truth)
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What this request knows.
@@ -80,12 +93,14 @@ struct Mine {
 }
 
 impl<S: SessionStore, C: SessionCache> CachedSessions<S, C> {
-    /// For a request that came at `now`.
-    pub fn new(truth: S, cache: C, now: Timestamp) -> Self {
-        let mine = Mutex::default();
+    /// For a request that came at `now`. `key` seals the copies; it is the same wherever the cache is shared, and what else
+    /// it may be used for does not matter.
+    pub fn new(truth: S, cache: C, key: [u8; 32], now: Timestamp) -> Self {
+        let (key, mine) = (Zeroizing::new(key), Mutex::default());
         Self {
             truth,
             cache,
+            key,
             now,
             mine,
         }
@@ -99,7 +114,7 @@ impl<S: SessionStore, C: SessionCache> CachedSessions<S, C> {
     /// What the cache says of a session.
     async fn cached(&self, hash: &SessionHash) -> Cached {
         let value = self.cache.get(&key(hash)).await.ok().flatten();
-        let value = value.and_then(|text| Cached::read(&text, hash));
+        let value = value.and_then(|text| Cached::read(&text, hash, &self.key));
         value.unwrap_or(Cached::Nothing)
     }
 
@@ -110,18 +125,14 @@ impl<S: SessionStore, C: SessionCache> CachedSessions<S, C> {
         }
         let _ = self
             .cache
-            .put(&key(&copy.session.hash), &copy.write(), KEPT)
+            .put(&key(&copy.session.hash), &copy.write(&self.key), KEPT)
             .await;
     }
 
     /// Overwrites the copies of sessions that have ended.
     async fn bury(&self, hashes: impl Iterator<Item = &SessionHash> + Send) {
         for hash in hashes {
-            {
-                let mut mine = self.mine();
-                mine.ended.push(*hash);
-                mine.found = mine.found.take().filter(|copy| copy.session.hash != *hash);
-            }
+            self.mine().ended.push(*hash);
             // If it cannot be written, the copy ends with its stamp.
             let _ = self.cache.put(&key(hash), TOMBSTONE, KEPT).await;
         }
@@ -145,6 +156,7 @@ impl<S: SessionStore, C: SessionCache> SessionStore for CachedSessions<S, C> {
             stamp: self.now,
             session,
         };
+        // A tombstone stays, even if the truth says otherwise: it may be a replica that lags behind.
         if copy.is_believed(self.now) && !matches!(cached, Cached::Tombstone) {
             self.mine().found = Some(copy.clone());
             if since(copy.session.last_seen, self.now) < ABOUT_TO_BE_TOUCHED {
@@ -222,12 +234,15 @@ const COPY: &str = "session-1";
 const TOMBSTONE: &str = "ended-1";
 
 impl Cached {
-    /// `None` for anything but what [`Stamped::write`] writes for this hash, or a tombstone.
-    fn read(text: &str, hash: &SessionHash) -> Option<Self> {
+    /// `None` for anything but what [`Stamped::write`] writes for this hash, or a tombstone. That needs no seal: whoever puts
+    /// one there sends the session's owner to the truth, and no more.
+    fn read(text: &str, hash: &SessionHash, key: &[u8; 32]) -> Option<Self> {
         if text == TOMBSTONE {
             return Some(Self::Tombstone);
         }
-        let words: Vec<&str> = text.split(' ').collect();
+        let (copy, seal) = text.rsplit_once(' ')?;
+        sealing(copy, key).verify_slice(&hex::decode(seal).ok()?).ok()?;
+        let words: Vec<&str> = copy.split(' ').collect();
         let [
             COPY,
             stamp,
@@ -266,10 +281,10 @@ impl Cached {
 
 impl Stamped {
     /// Only sessions that were alive are written, so nothing says that they were.
-    fn write(&self) -> String {
+    fn write(&self, key: &[u8; 32]) -> String {
         let Self { stamp, session } = self;
         let nanos = Timestamp::as_nanosecond;
-        format!(
+        let copy = format!(
             "{COPY} {} {} {} {} {} {} {} {} {} {}",
             nanos(*stamp),
             session.id,
@@ -281,7 +296,9 @@ impl Stamped {
             nanos(session.last_seen),
             nanos(session.expires),
             u64::try_from(session.idle_timeout.as_nanos()).unwrap_or(u64::MAX),
-        )
+        );
+        let seal = sealing(&copy, key).finalize().into_bytes();
+        format!("{copy} {}", hex::encode(seal))
     }
 
     /// Whether it is young enough, and would let its owner in.
@@ -292,6 +309,14 @@ impl Stamped {
     fn is_of(&self, scope: &Scope, session: &SessionId) -> bool {
         self.session.tenant == *scope.tenant() && self.session.id == *session
     }
+}
+
+/// The copy names its session, its owner and its stamp, so a seal cannot be put under another.
+fn sealing(copy: &str, key: &[u8; 32]) -> Hmac<Sha256> {
+    let mut seal = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
+    seal.update(b"workjet session copy\0");
+    seal.update(copy.as_bytes());
+    seal
 }
 
 fn key(hash: &SessionHash) -> String {

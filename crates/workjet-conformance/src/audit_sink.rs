@@ -15,6 +15,7 @@ pub async fn audit_sink(sink: &dyn AuditSink) {
     one_after_another(sink, &here).await;
     many_at_once(sink, &here).await;
     tenants_apart(sink, &here, &there).await;
+    once_and_no_more(sink, &scope_of("audit-once")).await;
 }
 
 fn entry(scope: &Scope, id: impl Into<String>) -> Entry {
@@ -162,4 +163,31 @@ async fn tenants_apart(sink: &dyn AuditSink, here: &Scope, there: &Scope) {
         before,
         "a refused entry leaves no trace"
     );
+}
+
+async fn once_and_no_more(sink: &dyn AuditSink, scope: &Scope) {
+    let request = "r-1".parse().expect("an id");
+    let of = |kind: Kind| {
+        let mut entry = entry(scope, format!("{kind}-1")).request(&request);
+        entry.kind = kind;
+        entry
+    };
+    let invalid = async |entry: Entry| {
+        let refused = sink.append(scope, entry).await;
+        assert_eq!(
+            refused.map_err(|error| error.kind()),
+            Err(ErrorKind::Invalid),
+            "a request has one intent and then one outcome"
+        );
+    };
+    invalid(of(Kind::AiOutcome)).await;
+    for (index, kind) in [(0, Kind::AiIntent), (1, Kind::AiOutcome)] {
+        for _ in 0..2 {
+            let receipt = sink.append(scope, of(kind)).await.expect("an entry is accepted");
+            assert_eq!(receipt.index, index, "the same entry keeps its place");
+        }
+        invalid(of(kind).code("other")).await;
+    }
+    let size = sink.checkpoint(scope).await.expect("a log has a checkpoint").size;
+    assert_eq!(size, 2, "what is refused or known leaves no trace");
 }

@@ -19,6 +19,7 @@ use workjet_audit::{Entry, Kind};
 use workjet_auth::{ApiKey, ApiKeyStore, UserStore};
 use workjet_tenant::{ErrorKind, KeyId, OperatorStore, OutboxRecord, Role, Scope, StoreError, UserId};
 
+pub(crate) use self::bootstrap::first_owner;
 pub use self::bootstrap::{FIRST_OWNER, FirstStart};
 pub use self::error::{AdminError, AdminErrorKind};
 pub use self::links::IssuedLink;
@@ -110,7 +111,8 @@ fn may_administer(scope: &Scope) -> Result<(), AdminError> {
     }
 }
 
-fn may_grant(scope: &Scope, role: Role) -> Result<(), AdminError> {
+/// Whether the scope may give somebody `role`.
+pub(crate) fn may_grant(scope: &Scope, role: Role) -> Result<(), AdminError> {
     may_administer(scope)?;
     match role {
         Role::Owner if scope.role() != Role::Owner => {

@@ -95,7 +95,7 @@ impl Config {
     /// The first thing in the file that cannot be honoured, with its line.
     pub fn from_toml(text: &str, file: &str) -> Result<Self, ConfigError> {
         let source = Source { text, file };
-        let raw: raw::File = toml::from_str(text).map_err(|error| source.syntax(&error))?;
+        let raw = raw::File::parse(&source)?;
 
         let listen = match &raw.listen {
             Some(listen) => listen

@@ -190,6 +190,8 @@ pub struct Timeouts {
     /// For the rest of a reply that nobody reads any more, to learn what it cost. At most 20 s: Workers end detached
     /// work about 30 s after the response.
     pub drain: Duration,
+    /// For a client that does not read what is ready for it. Then it counts as gone, and nothing is drained.
+    pub stall: Duration,
 }
 
 impl Timeouts {
@@ -199,7 +201,20 @@ impl Timeouts {
             head: config.first_byte,
             idle: config.idle,
             total: config.request,
+            stall: config.idle,
             ..Self::default()
+        }
+    }
+
+    /// The same, in a home that does not always say when a client has gone, and ends the work for it `grace` after that: a
+    /// client that reads nothing for two thirds of it counts as gone, so that the outcome is written before.
+    #[must_use]
+    pub fn within(self, grace: Duration) -> Self {
+        let limit = grace * 2 / 3;
+        Self {
+            drain: self.drain.min(limit),
+            stall: self.stall.min(limit),
+            ..self
         }
     }
 }
@@ -211,6 +226,7 @@ impl Default for Timeouts {
             idle: Duration::from_secs(120),
             total: Duration::from_secs(900),
             drain: Duration::from_secs(20),
+            stall: Duration::from_secs(120),
         }
     }
 }

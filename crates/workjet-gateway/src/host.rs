@@ -237,3 +237,41 @@ impl Host {
         result.await.ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryHost;
+
+    struct Here;
+
+    impl Spawner for Here {
+        fn spawn(&self, task: Task) {
+            tokio::spawn(task);
+        }
+    }
+
+    #[async_trait]
+    impl Clock for Here {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+
+        async fn sleep(&self, duration: Duration) {
+            tokio::time::sleep(duration).await;
+        }
+    }
+
+    fn host() -> Host {
+        MemoryHost::new(Operator::dangerously_claim(), Arc::new(Here), Arc::new(Here)).host()
+    }
+
+    #[tokio::test]
+    async fn panic_in_a_computation_is_an_answer_and_takes_nobody_along() {
+        let host = host();
+        assert_eq!(host.compute(|| 6 * 7).await, Some(42));
+        assert_eq!(host.compute::<u8>(|| panic!("a defect")).await, None);
+        assert_eq!(host.finish::<u8>(async { panic!("a defect") }).await, None);
+        assert_eq!(host.compute(|| 6 * 7).await, Some(42));
+    }
+}

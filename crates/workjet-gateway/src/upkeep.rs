@@ -1,12 +1,10 @@
 //! What a gateway does for its log without being asked: opens it, logs what others changed, and closes what was left open.
 //!
 //! *When* is the home's business. A process has timers and goes through all tenants: [`start`](Upkeep::start), then
-//! [`drain`](Upkeep::drain) every second or so and [`close_overdue`](Upkeep::close_overdue) every minute. An object that keeps one
-//! tenant's log and sleeps between requests has one alarm instead:
-//!
-//! - Before it answers a request and no alarm is set, it sets one for [`first_wake`](Upkeep::first_wake). An alarm that is set only
-//!   afterwards would be lost with the object, and with it the outcome of an intent that was just logged.
-//! - When the alarm rings it does what [`tend`](Upkeep::tend) does, and sets the next for the instant that comes back, if one does.
+//! [`drain`](Upkeep::drain) every second or so and [`close_overdue`](Upkeep::close_overdue) every minute. An object that writes one
+//! tenant's log and sleeps between requests has an alarm instead, and is an [`AlarmedLog`].
+
+mod alarmed;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +16,7 @@ use workjet_audit::{AuditError, AuditSink, Entry, Kind, Log, LogStore};
 use workjet_auth::Operator;
 use workjet_tenant::{Actor, OperatorStore, Scope, StoreError, TenantStore};
 
+pub use self::alarmed::{Alarm, AlarmedLog};
 use crate::core::{Timeouts, default_tenant};
 use crate::host::{Entropy, Health};
 use crate::ids::entry_id;
@@ -29,6 +28,11 @@ const MARGIN: Duration = Duration::from_secs(60);
 
 /// How soon an object tries again after its log did not answer.
 const RETRY: Duration = Duration::from_secs(60);
+
+/// When an object tries again whose log could not be tended, or not even opened.
+pub fn retry(now: Timestamp) -> Timestamp {
+    later(now, RETRY)
+}
 
 /// The audit log, and what has to be done to it. Clones share the log.
 pub struct Upkeep<S> {
@@ -146,22 +150,16 @@ impl<S: LogStore> Upkeep<S> {
         Ok(())
     }
 
-    /// When the alarm must ring at the latest that is set before a request is answered: no intent logged from `now` on is
-    /// overdue before.
-    pub fn first_wake(&self, now: Timestamp) -> Timestamp {
-        later(now, self.deadline)
-    }
-
     /// Does what is due for one tenant's log, and says when to wake for the next; none if nothing is open.
     pub async fn tend(&self, scope: &Scope, now: Timestamp) -> Option<Timestamp> {
         if !self.close(scope, now).await {
-            return Some(later(now, RETRY));
+            return Some(retry(now));
         }
         match self.log.due(scope, self.deadline).await {
             Ok(due) => due,
             Err(error) => {
                 tracing::error!(tenant = %scope.tenant(), %error, "the audit log does not say what is open");
-                Some(later(now, RETRY))
+                Some(retry(now))
             }
         }
     }
@@ -219,14 +217,14 @@ mod tests {
 
     use super::*;
 
-    struct Home {
+    pub(super) struct Home {
         auth: MemoryAuth,
-        store: MemoryLogStore,
-        scope: Scope,
+        pub(super) store: MemoryLogStore,
+        pub(super) scope: Scope,
     }
 
     impl Home {
-        async fn new() -> Self {
+        pub(super) async fn new() -> Self {
             let auth = MemoryAuth::new();
             let operator = Operator::dangerously_claim();
             let scope = operator.system_scope(&default_tenant());
@@ -242,7 +240,7 @@ mod tests {
         }
 
         /// The upkeep of an object that was just woken.
-        fn wake(&self) -> Upkeep<MemoryLogStore> {
+        pub(super) fn wake(&self) -> Upkeep<MemoryLogStore> {
             let log = Log::new(self.store.clone())
                 .with_outbox(Arc::new(self.auth.clone()))
                 .with_remote_callers();
@@ -254,14 +252,14 @@ mod tests {
             Upkeep::new(Arc::new(log), Operator::dangerously_claim(), &timeouts)
         }
 
-        async fn ids(&self) -> Vec<String> {
+        pub(super) async fn ids(&self) -> Vec<String> {
             let log = Log::new(self.store.clone()).with_remote_callers();
             let logged = log.read(&self.scope, 0, 100).await.expect("reads");
             logged.into_iter().map(|logged| logged.entry.id).collect()
         }
     }
 
-    fn at(seconds: i64) -> Timestamp {
+    pub(super) fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + seconds).expect("a time")
     }
 
@@ -269,15 +267,20 @@ mod tests {
         Entry::new(id, time, default_tenant(), Actor::System, kind)
     }
 
-    fn intent(request: &str, time: Timestamp) -> Entry {
+    pub(super) fn intent(request: &str, time: Timestamp) -> Entry {
         entry(&format!("{request}-intent"), Kind::AiIntent, time).request(&request.parse().expect("an id"))
+    }
+
+    pub(super) fn outcome(request: &str, time: Timestamp) -> Entry {
+        entry(&format!("{request}-outcome"), Kind::AiOutcome, time)
+            .request(&request.parse().expect("an id"))
+            .code("ok")
     }
 
     #[tokio::test]
     async fn alarm_closes_what_is_overdue_and_rings_again_for_the_next() {
         let home = Home::new().await;
         let upkeep = home.wake();
-        assert_eq!(upkeep.first_wake(at(0)), at(980));
         for (request, time) in [("r-1", 0), ("r-2", 100)] {
             upkeep
                 .log()

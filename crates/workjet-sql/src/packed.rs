@@ -67,11 +67,12 @@ mod tests {
             assert_eq!(unpack(&pack(bytes), "bytes").expect("readable"), bytes);
         }
         assert_eq!(pack(b"seen as it is"), "tseen as it is");
+        assert_eq!(pack(b"a\0b"), "x610062");
     }
 
     #[test]
     fn damaged_bytes_are_refused() {
-        for damaged in ["", "text", "xabc", "xzz", "X61"] {
+        for damaged in ["", "61", "xabc", "xzz", "X61"] {
             unpack(damaged, "bytes").expect_err("not what was written");
         }
     }

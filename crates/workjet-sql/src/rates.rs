@@ -33,7 +33,7 @@ const ATTEMPTS: usize = 50;
 ///
 /// Like [`MemoryRates`](workjet_tenant::MemoryRates) it is bounded twice: what is at rest or past its time is forgotten
 /// as calls come in, and when a tenant's keys or open reservations reach a cap, calls that would add one are denied until
-/// something comes to rest. A call that is denied writes nothing.
+/// something comes to rest. A call that is denied writes nothing of its own.
 #[derive(Debug)]
 pub struct SqlRates<D> {
     db: D,

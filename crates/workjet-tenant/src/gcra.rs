@@ -228,6 +228,13 @@ impl Meter {
         self.close(ticket, |_, _, step| step);
     }
 
+    /// Settles `ticket` as it stands, however often it was spent on.
+    pub fn keep_all(&mut self, ticket: u64) {
+        while self.is_open(ticket) {
+            self.keep(ticket);
+        }
+    }
+
     /// Whether `ticket` may still be settled.
     pub fn is_open(&self, ticket: u64) -> bool {
         self.place_of(ticket).is_some()

@@ -24,8 +24,12 @@ const WHEN_BUSY: Duration = Duration::from_secs(1);
 /// A value is kept at least this long.
 const MIN_TTL: Duration = Duration::from_secs(60);
 
-/// How many reservations are remembered.
+/// How many reservations an instance remembers.
 const MAX_KNOWN: usize = 1 << 14;
+
+/// How many reservations a value shows open; older ones stay as they were reserved. A value is read and written with
+/// every request, so it must not grow with them.
+const MAX_OPEN: usize = 64;
 
 /// Text under keys, such as Workers KV.
 ///
@@ -52,37 +56,34 @@ impl<K: KeyValues + ?Sized> KeyValues for Arc<K> {
     }
 }
 
+/// The error for what Workers KV said to a write: that it takes one a second for each key is a
+/// [`Conflict`](ErrorKind::Conflict).
+pub fn classify(message: &str) -> StoreError {
+    if message.contains("429") {
+        StoreError::new(ErrorKind::Conflict, "the key was written less than a second ago")
+    } else {
+        StoreError::unavailable(format!("KV failed: {message}"))
+    }
+}
+
 /// A [`RateStore`] over [`KeyValues`], exact as far as its calls see each other.
 ///
 /// - Whoever reserves settles: a reservation is known to the instance that made it. To another it is not open, and stays
 ///   charged.
-/// - A key that was written too recently denies for a second, so a key admits no more than the store takes writes.
+/// - A key remembers its last 64 open reservations; those before them can no longer be corrected, and stay charged.
+/// - A key that was written too recently denies for a second, so a key admits no more than the store takes writes. Settling
+///   what was reserved writes nothing.
 /// - Charges on several keys are several writes; if a later one fails, what the earlier ones took stays taken.
+/// - A refund within a second of its reservation meets the store's own limit of one write a second, and is lost.
 #[derive(Debug)]
 pub struct KvRates<K> {
     values: K,
     bound: Duration,
-    known: Mutex<BTreeMap<Name, Known>>,
+    /// The reservations that this instance made.
+    known: Mutex<BTreeMap<Name, Reservation>>,
 }
 
-/// A tenant, and the ticket of a reservation.
-type Name = (TenantId, u64);
-
-/// A reservation that this instance made.
-#[derive(Debug)]
-struct Known {
-    reservation: Reservation,
-    state: State,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Open,
-    /// Being settled: its values are read, changed and written.
-    Closing,
-    /// Settled. A value that still shows it open may close it as it stands.
-    Closed,
-}
+type Name = (TenantId, RequestId);
 
 impl<K: KeyValues> KvRates<K> {
     /// Counts in `values`, which show a write everywhere after `bound` (60 seconds for Workers KV).
@@ -94,7 +95,7 @@ impl<K: KeyValues> KvRates<K> {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<Name, Known>> {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<Name, Reservation>> {
         // Every change below is one call on the map.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -112,7 +113,7 @@ impl<K: KeyValues> KvRates<K> {
             }
             if let Some(text) = self.values.get(&place(scope, key)).await? {
                 let mut account: Account = serde_json::from_str(&text).map_err(|_| corrupt())?;
-                account.tidy(now, |ticket| self.is_settled(scope, ticket));
+                account.tidy(now);
                 accounts.insert(key.clone(), account);
             }
         }
@@ -134,18 +135,11 @@ impl<K: KeyValues> KvRates<K> {
         Ok(())
     }
 
-    fn is_settled(&self, scope: &Scope, ticket: u64) -> bool {
-        let known = self.known();
-        known
-            .get(&(scope.tenant().clone(), ticket))
-            .is_some_and(|known| known.state == State::Closed)
-    }
-
     /// How many reservations are known, after those whose time is over were forgotten if they are many.
     fn count(&self, now: Timestamp) -> usize {
         let mut known = self.known();
         if known.len() >= MAX_KNOWN {
-            known.retain(|_, known| !known.reservation.is_over(now));
+            known.retain(|_, reservation| !reservation.is_over(now));
         }
         known.len()
     }
@@ -157,16 +151,10 @@ impl<K: KeyValues> KvRates<K> {
         now: Timestamp,
         actual: impl Fn(usize) -> Option<u64> + Send,
     ) -> Result<(), StoreError> {
-        let ticket = ticket(id);
-        let reservation = {
-            let mut known = self.known();
-            let known = known.get_mut(&(scope.tenant().clone(), ticket));
-            let Some(known) = known.filter(|known| known.is_open(now)) else {
-                return Ok(());
-            };
-            known.state = State::Closing;
-            known.reservation.clone()
+        let Some(reservation) = self.known().remove(&name(scope, id)) else {
+            return Ok(());
         };
+        // If its time is over, loading closes it.
         let mut accounts = self.load(scope, reservation.keys().iter(), now).await?;
         let before: BTreeMap<_, _> = accounts
             .iter()
@@ -176,19 +164,9 @@ impl<K: KeyValues> KvRates<K> {
         // Settled as it was reserved: the numbers are the same, and a write would cost one of the few that are taken.
         accounts.retain(|key, account| account.meter.reset_after(now) != before[key]);
         for account in accounts.values_mut() {
-            account.open.retain(|open| open.ticket != ticket);
+            account.open.retain(|open| account.meter.is_open(open.ticket));
         }
-        let stored = self.store(scope, &accounts, now).await;
-        if let Some(known) = self.known().get_mut(&(scope.tenant().clone(), ticket)) {
-            known.state = State::Closed;
-        }
-        stored
-    }
-}
-
-impl Known {
-    fn is_open(&self, now: Timestamp) -> bool {
-        self.state == State::Open && !self.reservation.is_over(now)
+        self.store(scope, &accounts, now).await
     }
 }
 
@@ -206,12 +184,10 @@ impl<K: KeyValues> RateStore for KvRates<K> {
         now: Timestamp,
         ttl: Duration,
     ) -> Result<Decision, StoreError> {
-        let ticket = ticket(id);
-        let name = (scope.tenant().clone(), ticket);
-        if let Some(known) = self.known().get(&name)
-            && known.is_open(now)
+        if let Some(first) = self.known().get(&name(scope, id))
+            && !first.is_over(now)
         {
-            return Ok(known.reservation.decision());
+            return Ok(first.decision());
         }
         let room = Room {
             // Values go by their own time to live.
@@ -222,33 +198,32 @@ impl<K: KeyValues> RateStore for KvRates<K> {
         };
         let keys = charges.iter().map(|charge| &charge.key);
         let mut accounts = self.load(scope, keys, now).await?;
+        let standings = ledger::standings(&mut accounts, charges, now);
+        let ticket = ticket(id);
         let reservation = match ledger::reserve(&mut accounts, room, ticket, charges, now, ttl) {
             Ok(reservation) => reservation,
             Err(denial) => return Ok(denial),
         };
-        let open = Open {
-            ticket,
-            ends: reservation.ends(),
-        };
-        accounts
-            .values_mut()
-            .for_each(|account| account.open.push(open.clone()));
+        let ends = reservation.ends();
+        for account in accounts.values_mut() {
+            account.open.push(Open { ticket, ends });
+            let surplus = account.open.len().saturating_sub(MAX_OPEN);
+            for open in account.open.drain(..surplus) {
+                account.meter.keep_all(open.ticket);
+            }
+        }
         match self.store(scope, &accounts, now).await {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 return Ok(Decision::Deny {
                     retry_after: Some(WHEN_BUSY),
-                    standings: ledger::standings(&mut accounts, charges, now),
+                    standings,
                 });
             }
             Err(error) => return Err(error),
         }
         let decision = reservation.decision();
-        let known = Known {
-            reservation,
-            state: State::Open,
-        };
-        self.known().insert(name, known);
+        self.known().insert(name(scope, id), reservation);
         Ok(decision)
     }
 
@@ -276,23 +251,20 @@ struct Account {
     open: Vec<Open>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Open {
     ticket: u64,
     ends: Timestamp,
 }
 
 impl Account {
-    /// Closes what is over, and what the instance knows to be settled as it was reserved.
-    fn tidy(&mut self, now: Timestamp, is_settled: impl Fn(u64) -> bool) {
+    /// Closes what is over.
+    fn tidy(&mut self, now: Timestamp) {
         let Self { meter, open } = self;
         open.retain(|open| {
-            let is_open = open.ends > now && !is_settled(open.ticket);
+            let is_open = open.ends > now;
             if !is_open {
-                // Once for each charge that it made on this key.
-                while meter.is_open(open.ticket) {
-                    meter.keep(open.ticket);
-                }
+                meter.keep_all(open.ticket);
             }
             is_open
         });
@@ -318,6 +290,10 @@ impl Meters for BTreeMap<LimitKey, Account> {
         let open = Vec::new();
         self.insert(key.clone(), Account { meter, open });
     }
+}
+
+fn name(scope: &Scope, id: &RequestId) -> Name {
+    (scope.tenant().clone(), id.clone())
 }
 
 fn place(scope: &Scope, key: &LimitKey) -> String {

@@ -25,7 +25,8 @@ impl OutboxRecord {
 /// A record that waits for the log, with its place in the tenant's outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingRecord {
-    /// Grows with every record of the tenant and is never used twice, also after [`Outbox::forget`].
+    /// Grows with every record of the tenant and is not used twice, also after [`Outbox::forget`]; only a database that was
+    /// restored or made anew does so.
     pub sequence: u64,
     /// What to append.
     pub record: OutboxRecord,
@@ -35,8 +36,8 @@ pub struct PendingRecord {
 ///
 /// # Contract
 /// Stores put records in (each `&OutboxRecord` argument) atomically with the change. `pending` lists them in
-/// order of `sequence`. The log remembers the last sequence it appended in its own head, so a record that is listed
-/// again after a crash is not appended twice; `forget` only frees space.
+/// order of `sequence`. The log remembers the last sequence it appended, and its newest entries, so a record that is listed
+/// again after a crash is not appended twice; `forget` is how it says that it has them all.
 ///
 /// # Errors
 /// Only for "the answer is unknown".

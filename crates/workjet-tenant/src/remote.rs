@@ -56,7 +56,15 @@ impl<T: RateTransport> RemoteRates<T> {
             tenant: scope.tenant().clone(),
             call,
         };
-        let reply = self.transport.call(scope, write(&request)).await?;
+        let request = write(&request);
+        let reply = match self.transport.call(scope, request.clone()).await {
+            // The call or its answer was lost, as when the other end is replaced by a new version. Asked again, a reservation
+            // takes nothing more, and what is closed stays as it is.
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                self.transport.call(scope, request).await?
+            }
+            reply => reply?,
+        };
         match read(&reply) {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(Failure { kind, message })) => Err(StoreError::new(kind, message)),

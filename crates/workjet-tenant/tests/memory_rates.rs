@@ -173,6 +173,40 @@ fn full_store_denies_newcomers_and_forgets_nobody() {
 }
 
 #[test]
+fn open_reservations_are_bounded_too() {
+    let store = MemoryRates::with_capacity(16 * 4);
+    let scope = scope("acme");
+    let admits = |number: u64, now| {
+        matches!(
+            reserve(&store, &scope, &id(number), &[charge("u", 100, 1)], now),
+            Decision::Allow(_)
+        )
+    };
+    assert!((0..4).all(|number| admits(number, at(0))));
+    assert!(!admits(4, at(0)));
+    now_or_never(store.release(&scope, &id(2), at(0))).expect("memory answers");
+    assert!(admits(4, at(0)));
+}
+
+#[test]
+fn debt_is_not_forgotten_before_it_is_paid() {
+    let store = MemoryRates::new();
+    let scope = scope("acme");
+    let admits = |number: u64, now| {
+        let decision = reserve(&store, &scope, &id(number), &[charge("u", 5, 1)], now);
+        now_or_never(store.release(&scope, &id(number), now)).expect("memory answers");
+        matches!(decision, Decision::Allow(_))
+    };
+    let _ = reserve(&store, &scope, &id(0), &[charge("u", 5, 1)], at(0));
+    // Ten come back each second.
+    now_or_never(store.settle(&scope, &id(0), &[10_000], at(0))).expect("memory answers");
+    for (number, seconds) in [(1, 100), (2, 500), (3, 999)] {
+        assert!(!admits(number, at(seconds * 1000)), "after {seconds} seconds");
+    }
+    assert!(admits(4, at(1_000_000)));
+}
+
+#[test]
 fn strangers_who_try_to_log_in_never_crowd_out_users() {
     let store = MemoryRates::with_capacity(16 * 8);
     let scope = scope("acme");

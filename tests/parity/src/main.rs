@@ -10,12 +10,15 @@ mod play;
 mod table;
 
 use std::collections::BTreeMap;
+use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::Mutex;
 
 use crate::home::{Kind, Places};
 use crate::play::{Transcript, play};
@@ -36,10 +39,13 @@ struct Arguments {
     /// Print what came of each scenario.
     #[arg(long)]
     show: bool,
-    /// The program that serves the Worker, with its arguments.
-    #[arg(last = true)]
-    worker: Vec<String>,
 }
+
+/// The program that starts the Worker, with its arguments, one on each line; `cargo xtask test` says it.
+const WORKER: &str = "WORKJET_WORKER";
+
+/// How many scenarios a home plays at a time: many wait, for time to pass.
+const AT_ONCE: usize = 6;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -58,7 +64,9 @@ async fn run(arguments: Arguments) -> Result<bool> {
     let homes = homes(&arguments.homes)?;
     let places = Places {
         programs: arguments.programs,
-        worker: (!arguments.worker.is_empty()).then_some(arguments.worker),
+        worker: env::var(WORKER)
+            .ok()
+            .map(|command| command.lines().map(str::to_owned).collect()),
     };
     let table = Table::read()?;
     let chosen = |scenario: &&Scenario| {
@@ -141,7 +149,7 @@ fn homes(names: &[String]) -> Result<Vec<Kind>> {
         return Ok(Kind::ALL.to_vec());
     }
     // In CI, nobody may forget a home.
-    if std::env::var("CI").is_ok_and(|ci| !matches!(ci.as_str(), "" | "0" | "false"))
+    if env::var("CI").is_ok_and(|ci| !matches!(ci.as_str(), "" | "0" | "false"))
         && names.len() < Kind::ALL.len()
     {
         bail!("CI plays in all homes");
@@ -163,12 +171,17 @@ async fn all(
     scenarios: Vec<Scenario>,
 ) -> Result<BTreeMap<String, Result<Transcript>>> {
     let home = kind.start(&places, &configuration).await?;
-    let mut transcripts = BTreeMap::new();
-    for scenario in scenarios {
+    // Models that a configuration names belong to one scenario at a time.
+    let shared = Mutex::new(());
+    let plays = scenarios.into_iter().map(async |scenario| {
+        let _alone = match scenario.shares_models() {
+            true => Some(shared.lock().await),
+            false => None,
+        };
         let transcript = play(&home, &scenario).await;
-        transcripts.insert(scenario.name, transcript);
-    }
-    Ok(transcripts)
+        (scenario.name, transcript)
+    });
+    Ok(stream::iter(plays).buffer_unordered(AT_ONCE).collect().await)
 }
 
 /// How homes differ, in words; none if they do not.
@@ -193,37 +206,48 @@ fn difference(transcripts: &BTreeMap<&str, &Result<Transcript>>) -> Option<Strin
     (!report.is_empty()).then_some(report)
 }
 
-/// The lines that differ, each below the other's.
+/// The lines that only one of two homes has, in their order.
 fn compared(first: &str, left: &[String], second: &str, right: &[String]) -> String {
-    let mut report = String::new();
-    let mut line = |home: &str, line: Option<&String>, from: usize| {
-        // Enough to see what it is about; streams have long lines.
-        let text: String = line
-            .map_or("(nothing)", String::as_str)
-            .chars()
-            .skip(from)
-            .take(400)
-            .collect();
-        let cut = if from > 0 { "…" } else { "" };
-        report += &format!("  {home:<8} | {cut}{text}\n");
-    };
-    for at in 0..left.len().max(right.len()) {
-        let (left, right) = (left.get(at), right.get(at));
-        if left != right {
-            let same = match (left, right) {
-                (Some(left), Some(right)) => left
-                    .chars()
-                    .zip(right.chars())
-                    .take_while(|(a, b)| a == b)
-                    .count(),
-                _ => 0,
+    // How long the longest common part of left[a..] and right[b..] is.
+    let mut common = vec![vec![0_u32; right.len() + 1]; left.len() + 1];
+    for a in (0..left.len()).rev() {
+        for b in (0..right.len()).rev() {
+            common[a][b] = if left[a] == right[b] {
+                common[a + 1][b + 1] + 1
+            } else {
+                common[a + 1][b].max(common[a][b + 1])
             };
-            let from = if same > 200 { same - 100 } else { 0 };
-            line(first, left, from);
-            line(second, right, from);
+        }
+    }
+    let (mut a, mut b) = (0, 0);
+    let mut report = String::new();
+    while a < left.len() || b < right.len() {
+        if a < left.len() && b < right.len() && left[a] == right[b] {
+            (a, b) = (a + 1, b + 1);
+        } else if b == right.len() || (a < left.len() && common[a + 1][b] >= common[a][b + 1]) {
+            report += &only(first, &left[a], right.get(b));
+            a += 1;
+        } else {
+            report += &only(second, &right[b], left.get(a));
+            b += 1;
         }
     }
     report
+}
+
+/// A line that the other home has not, from shortly before the place where it parts from what stands there instead.
+fn only(home: &str, line: &str, instead: Option<&String>) -> String {
+    let instead = instead.map_or("", String::as_str);
+    let same = line
+        .chars()
+        .zip(instead.chars())
+        .take_while(|(a, b)| a == b)
+        .count();
+    // Enough to see what it is about; some lines are long.
+    let from = if same > 200 { same - 100 } else { 0 };
+    let text: String = line.chars().skip(from).take(400).collect();
+    let cut = if from > 0 { "…" } else { "" };
+    format!("  {home:<8} | {cut}{text}\n")
 }
 
 fn show(scenario: &Scenario, transcripts: &BTreeMap<&str, &Result<Transcript>>) {

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use http::HeaderMap;
 use jiff::Timestamp;
 use regex::{Captures, Regex};
+use serde_json::Value;
 
 /// Headers of replies that belong to the connection, not to the gateway.
 const REPLY_HEADERS: &[(&str, &str)] = &[
@@ -35,6 +36,7 @@ const PROVIDER_HEADERS: &[(&str, &str)] = &[
         "accept-encoding",
         "workerd unpacks compressed replies by itself and asks for them",
     ),
+    ("cf-worker", "Cloudflare tells every provider whose Worker asks"),
     (
         "user-agent",
         "the name of the HTTP client, which workerd leaves out",
@@ -80,6 +82,11 @@ const MADE: &[(&str, &str, &str)] = &[
         r#""key":"[a-z0-9]{16}""#,
         r#""key":"<key id>""#,
         "ids of keys are random",
+    ),
+    (
+        "https?://<home>",
+        "<url>",
+        "a Worker knows its scheme, a server behind a proxy does not; here both speak plain HTTP",
     ),
     (
         r#""next":"[0-9]+""#,
@@ -149,6 +156,18 @@ pub(crate) fn reply_headers(headers: &HeaderMap) -> Vec<String> {
         .collect();
     lines.sort();
     lines
+}
+
+/// The entries that are compared. A new user gets a password in a home that has passwords, and elsewhere a login link,
+/// which is an entry of its own.
+pub(crate) fn entries(mut entries: Vec<Value>) -> Vec<Value> {
+    let mut made = None;
+    entries.retain(|entry| {
+        let follows = entry["kind"] == "auth.link.issued" && made.as_ref() == Some(&entry["subject"]);
+        made = (entry["kind"] == "admin.user.created").then(|| entry["subject"].clone());
+        !follows
+    });
+    entries
 }
 
 /// Whether a header that a provider got is compared.

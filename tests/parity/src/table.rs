@@ -99,6 +99,15 @@ pub(crate) struct Step {
     pub(crate) says: Option<String>,
 }
 
+impl Scenario {
+    /// Whether it says how models answer that the configuration names.
+    pub(crate) fn shares_models(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|step| step.replies.is_some() && step.model.is_some())
+    }
+}
+
 impl Table {
     /// Reads all of it.
     pub(crate) fn read() -> Result<Self> {
@@ -110,7 +119,8 @@ impl Table {
             let rows = serde_json::to_value(parsed)?;
             for row in rows["scenario"].as_array().into_iter().flatten() {
                 for row in combinations(row)? {
-                    let model = format!("{file}-{}", scenarios.len());
+                    // No name begins another.
+                    let model = format!("{file}-{:03}", scenarios.len());
                     let row = replaced(
                         &row,
                         &BTreeMap::from([("model".to_owned(), Value::from(model.clone()))]),
@@ -176,7 +186,7 @@ fn combinations(row: &Value) -> Result<Vec<Value>> {
                     match value.as_object() {
                         // What belongs together.
                         Some(several) => {
-                            known.extend(several.iter().map(|(name, value)| (name.clone(), value.clone())))
+                            known.extend(several.iter().map(|(name, value)| (name.clone(), value.clone())));
                         }
                         None => drop(known.insert(name.clone(), value.clone())),
                     }

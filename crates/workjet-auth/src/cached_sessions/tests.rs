@@ -126,6 +126,7 @@ struct Scene {
 type Request = CachedSessions<Arc<Truth>, Arc<FakeCache>>;
 
 const IDLE: i64 = 1800;
+const KEY: [u8; 32] = [9; 32];
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).expect("in range")
@@ -182,7 +183,7 @@ impl Scene {
     }
 
     fn request(&self, seconds: i64) -> Request {
-        CachedSessions::new(self.truth.clone(), self.cache.clone(), at(seconds))
+        CachedSessions::new(self.truth.clone(), self.cache.clone(), KEY, at(seconds))
     }
 
     /// Whether a request that comes at `seconds` lets the token's bearer in.
@@ -255,6 +256,17 @@ fn revoked_session_is_refused_at_once() {
 }
 
 #[test]
+fn tombstone_outlives_a_look_up_in_a_replica_that_lags_behind() {
+    let scene = Scene::new();
+    // The revocation has reached the cache, and not yet this truth.
+    scene.cache.set(&scene.key(), TOMBSTONE);
+    let request = scene.request(10);
+    done(request.find_by_hash(&scene.token.hash()));
+    done(request.touch(&scene.scope, &scene.session, at(11)));
+    assert_eq!(scene.cache.values()[&scene.key()], TOMBSTONE);
+}
+
+#[test]
 fn all_sessions_of_a_user_are_refused_at_once() {
     let scene = Scene::new();
     assert!(scene.lets_in(10));
@@ -314,6 +326,7 @@ fn disabled_tenant_is_out_within_a_minute_and_its_sessions_are_not_cached() {
         true,
         &record()
     )));
+    done(scene.truth.touch(&scene.scope, &scene.session, at(60)));
     let writes = scene.cache.writes.load(Ordering::SeqCst);
     assert!(!scene.lets_in(11 + 60));
     assert_eq!(scene.cache.writes.load(Ordering::SeqCst), writes);
@@ -329,7 +342,7 @@ fn copy_never_refuses_what_the_truth_lets_in() {
         stamp: at(before_the_end),
         session: found,
     };
-    scene.cache.set(&scene.key(), &copy.write());
+    scene.cache.set(&scene.key(), &copy.write(&KEY));
     done(
         scene
             .truth
@@ -451,7 +464,7 @@ fn truth_that_fails_is_not_replaced_by_an_old_copy() {
     }
     let scene = Scene::new();
     assert!(scene.lets_in(10));
-    let request = CachedSessions::new(Down, scene.cache.clone(), at(65));
+    let request = CachedSessions::new(Down, scene.cache.clone(), KEY, at(65));
     let outcome = request
         .find_by_hash(&scene.token.hash())
         .now_or_never()
@@ -463,6 +476,8 @@ fn truth_that_fails_is_not_replaced_by_an_old_copy() {
         .now_or_never();
     outcome.expect("memory answers at once").expect_err("unknown");
     assert_ne!(scene.cache.values()[&scene.key()], TOMBSTONE);
+    let outcome = request.touch(&scene.scope, &scene.session, at(65)).now_or_never();
+    outcome.expect("memory answers at once").expect_err("unknown");
 }
 
 #[test]
@@ -516,4 +531,30 @@ fn what_is_unknown_is_not_cached() {
     let other = SessionToken::generate([8; 32]);
     assert_eq!(done(scene.request(20).find_by_hash(&other.hash())), None);
     assert_eq!(scene.cache.values().len(), 0);
+}
+
+#[test]
+fn copy_that_somebody_else_wrote_or_changed_is_not_believed() {
+    let scene = Scene::new();
+    assert!(scene.lets_in(1));
+    let copy = scene.cache.values()[&scene.key()].clone();
+    let forger = CachedSessions::new(scene.truth.clone(), scene.cache.clone(), [8; 32], at(1));
+    done(forger.find_by_hash(&scene.token.hash()));
+    let forged = scene.cache.values()[&scene.key()].clone();
+    assert_ne!(forged, copy, "another key makes another seal");
+    let (body, _) = copy.rsplit_once(' ').expect("a seal");
+    for planted in [
+        forged,
+        copy.replace(" member ", " owner "),
+        copy.replace(" acme ", " rival "),
+        body.to_owned(),
+        format!("{body} "),
+        format!("{body} {}", "00".repeat(32)),
+    ] {
+        scene.cache.set(&scene.key(), &planted);
+        let asked = scene.asked();
+        let found = done(scene.request(2).find_by_hash(&scene.token.hash())).expect("the truth has it");
+        assert_eq!((found.role, found.tenant.as_str()), (Role::Member, "acme"));
+        assert_eq!(scene.asked(), asked + 1, "{planted} was believed");
+    }
 }

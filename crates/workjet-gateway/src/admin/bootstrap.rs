@@ -33,10 +33,7 @@ impl Admin {
         operator: &Operator,
         now: Timestamp,
     ) -> Result<Option<FirstStart>, AdminError> {
-        let owner = FIRST_OWNER
-            .parse()
-            .expect("the first owner's name is a login name");
-        self.bootstrap_for(operator, owner, now).await
+        self.bootstrap_for(operator, first_owner(), now).await
     }
 
     /// Makes the tenant `default`, its first owner and their API key, unless somebody has been here before.
@@ -89,4 +86,56 @@ impl Admin {
             key,
         }))
     }
+
+    /// The owner who is let in with the bootstrap token after the first start: the one called `login`, or else the first there
+    /// was, of those who are not disabled.
+    ///
+    /// If no owner is left whom a link would let in (two may have disabled each other), the one who is called so becomes an
+    /// owner, since whoever holds the token runs this gateway; without a name it is the first owner who was disabled, or a
+    /// new one.
+    ///
+    /// # Errors
+    /// [`NotFound`](super::AdminErrorKind::NotFound) if there are owners, and none of them is called `login`.
+    pub async fn owner_to_let_in(
+        &self,
+        operator: &Operator,
+        login: Option<&LoginName>,
+        now: Timestamp,
+    ) -> Result<User, AdminError> {
+        let scope = operator.scope(&default_tenant());
+        let users = self.users.list(&scope).await?;
+        let is_able = |user: &&User| user.role == Role::Owner && !user.disabled;
+        let is_called = |user: &&User| login.is_none_or(|login| user.login == *login);
+        if users.iter().any(|user| is_able(&user)) {
+            let called = users.iter().filter(is_able).filter(is_called);
+            let first = called.min_by_key(|user| user.created).cloned();
+            return first.ok_or_else(|| AdminError::not_found("there is no such owner".to_owned()));
+        }
+        // Nobody is made an owner without having been named.
+        let called = users
+            .iter()
+            .filter(is_called)
+            .filter(|user| login.is_some() || user.role == Role::Owner);
+        let Some(user) = called.min_by_key(|user| user.created) else {
+            let login = login.cloned().unwrap_or_else(first_owner);
+            return Ok(self
+                .create_user(&scope, login, Role::Owner, None, now)
+                .await?
+                .user);
+        };
+        if user.role != Role::Owner {
+            self.set_role(&scope, &user.id, Role::Owner, now).await?;
+        }
+        if user.disabled {
+            self.set_user_disabled(&scope, &user.id, false, now).await?;
+        }
+        Ok(user.clone())
+    }
+}
+
+/// [`FIRST_OWNER`], as a login name.
+pub(crate) fn first_owner() -> LoginName {
+    FIRST_OWNER
+        .parse()
+        .expect("the first owner's name is a login name")
 }

@@ -40,17 +40,7 @@ impl Dlp {
     /// As [`Config::from_toml`](super::Config::from_toml).
     pub fn from_toml(text: &str, file: &str) -> Result<Self, ConfigError> {
         let source = Source { text, file };
-        let table: toml::Table = toml::from_str(text).map_err(|error| source.syntax(&error))?;
-        let bare = ["request", "response", "custom", "unscannable"]
-            .iter()
-            .any(|key| table.contains_key(*key));
-        let raw = if bare {
-            Some(toml::from_str::<raw::Dlp>(text).map_err(|error| source.syntax(&error))?)
-        } else {
-            toml::from_str::<raw::File>(text)
-                .map_err(|error| source.syntax(&error))?
-                .dlp
-        };
+        let raw = raw::Dlp::parse(&source)?;
         dlp(&source, raw)
     }
 }

@@ -129,20 +129,30 @@ impl Run<'_> {
         }
         let piece = std::mem::take(piece);
         let (served, inspected, headers) = (&*self.served, self.recorded.get(), self.headers);
-        let limit = until(self.host.clock.now(), self.deadline);
+        let now = self.host.clock.now();
+        let limit = until(now, self.deadline).min(self.core.timeouts.stall);
         let sent = {
-            let sending = pin!(
+            let mut sending = pin!(
                 self.outlet
                     .send(|| served.headers(headers.clone(), inspected, false), piece)
             );
-            match select(sending, self.host.clock.sleep(limit)).await {
-                Either::Left((sent, _)) => sent,
-                // It reads nothing, and the request's time is over.
-                Either::Right(_) => Err(Gone),
+            // Nearly always there is room, and no need for a timer.
+            match sending.as_mut().now_or_never() {
+                Some(sent) => Some(sent),
+                None => match select(sending, self.host.clock.sleep(limit)).await {
+                    Either::Left((sent, _)) => Some(sent),
+                    Either::Right(_) => None,
+                },
             }
         };
-        if sent == Err(Gone) {
-            self.hang_up();
+        match sent {
+            Some(Ok(())) => {}
+            Some(Err(Gone)) => self.hang_up(),
+            // It has read nothing for so long that what is left of its time goes to writing down how it ended.
+            None => {
+                self.hang_up();
+                self.deadline = self.host.clock.now();
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use workjet_tenant::{KeyId, Role, Scope, UserId};
 use super::answer::answer;
 use super::form::{form, optional_form};
 use super::{App, links};
-use crate::admin::{Admin, AdminError, IssuedLink};
+use crate::admin::{Admin, AdminError, IssuedLink, may_grant};
 use crate::pipeline::authenticate;
 use crate::{Host, Refusal};
 
@@ -157,7 +157,8 @@ struct UserForm {
 }
 
 /// `PATCH /admin/v1/users/{id}` with `{"role": …}`, `{"disabled": …}` or both: ends the user's sessions too. Nobody
-/// changes themselves, so a tenant never loses its last owner.
+/// changes themselves, so a tenant does not lose its last owner by a slip; if two owners end each other at the same moment, the
+/// bootstrap token or the command line makes one again.
 pub(super) async fn change_user(State(app): State<App>, id: Id, request: Request) -> Response {
     answer(try_change_user(&app, in_path(&id), request).await)
 }
@@ -177,18 +178,30 @@ async fn try_change_user(app: &App, id: &str, request: Request) -> Result<Respon
             "nobody changes their own role or state: ask another administrator",
         ));
     }
+    // Refused now or not at all: half of a change would be neither what was asked for nor nothing.
+    may_grant(scope, user.role)?;
+    if let Some(role) = role {
+        may_grant(scope, role)?;
+    }
     // The step that takes something away comes first, so that nobody has more rights in between than before or after.
     let disable = async |disabled| admin.set_user_disabled(scope, &user.id, disabled, *now).await;
-    if form.disabled == Some(true) {
-        disable(true).await?;
-    }
-    if let Some(role) = role {
-        admin.set_role(scope, &user.id, role, *now).await?;
-    }
-    if form.disabled == Some(false) {
-        disable(false).await?;
-    }
+    let changed = async {
+        // The change ends their sessions too, but not the copies of sessions that a home may keep.
+        app.host.sessions.revoke_user(scope, &user.id, *now).await?;
+        if form.disabled == Some(true) {
+            disable(true).await?;
+        }
+        if let Some(role) = role {
+            admin.set_role(scope, &user.id, role, *now).await?;
+        }
+        if form.disabled == Some(false) {
+            disable(false).await?;
+        }
+        Ok::<_, AdminError>(())
+    };
+    let changed = changed.await;
     settle_in_log(&app.host, scope).await;
+    changed?;
     let user = desk.user(id).await?;
     Ok(Json(json!({ "user": describe_user(&user) })).into_response())
 }
@@ -326,7 +339,7 @@ pub(super) fn describe_user(user: &User) -> Value {
         "role": user.role,
         "tenant": user.tenant,
         "disabled": user.disabled,
-        "created": user.created,
+        "created": time(user.created),
     })
 }
 
@@ -335,7 +348,7 @@ pub(super) fn describe_link(place: &str, issued: &IssuedLink) -> Value {
     json!({
         "user": describe_user(&issued.user),
         "login_link": format!("{place}#{}", issued.link.expose()),
-        "expires": issued.expires,
+        "expires": time(issued.expires),
     })
 }
 
@@ -346,11 +359,16 @@ fn describe_key(key: &StoredKey) -> Value {
         "name": key.name,
         "user": key.user,
         "role": key.role,
-        "created": key.created,
-        "expires": key.expires,
-        "revoked": key.revoked,
-        "last_used": key.last_used,
+        "created": time(key.created),
+        "expires": key.expires.map(time),
+        "revoked": key.revoked.map(time),
+        "last_used": key.last_used.map(time),
     })
+}
+
+/// To the millisecond, as the log has it: stores differ in what they keep beyond that.
+fn time(at: Timestamp) -> String {
+    format!("{at:.3}")
 }
 
 /// The login name in a form.

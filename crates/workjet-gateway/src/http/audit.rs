@@ -68,6 +68,10 @@ async fn try_entries(app: &App, request: &Parts) -> Result<Response, Refusal> {
             .detail("from", wanted.from.to_string())
             .detail("next", found.next.to_string())
             .detail("entries", found.entries.to_string());
+        let entry = match wanted.kind {
+            Some(kind) => entry.detail("kind", kind.as_str()),
+            None => entry,
+        };
         append(host, &scope, entry).await?;
     }
     let headers = [

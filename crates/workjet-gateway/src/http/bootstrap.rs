@@ -11,12 +11,10 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 use workjet_audit::Kind;
-use workjet_auth::{LoginName, User};
-use workjet_tenant::{Role, Scope};
 
 use super::admin::{admin, describe_link, login, settle_in_log};
 use super::answer::answer;
@@ -26,9 +24,12 @@ use super::form::optional_form;
 use super::operations::bears;
 use super::{App, links};
 use crate::Refusal;
-use crate::admin::{Admin, FIRST_OWNER};
+use crate::admin::first_owner;
 use crate::core::default_tenant;
 use crate::record::append;
+
+/// A shorter token can be guessed, and an empty one is none.
+const MIN_TOKEN_CHARS: usize = 16;
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,15 +58,11 @@ async fn try_bootstrap(app: &App, token: &SecretString, request: Request) -> Res
     let place = links::place(&request)?;
 
     let (admin, now) = (admin(host), host.clock.now());
-    let owner = email.clone().unwrap_or_else(|| {
-        FIRST_OWNER
-            .parse()
-            .expect("the first owner's name is a login name")
-    });
+    let owner = email.clone().unwrap_or_else(first_owner);
     let first = admin.bootstrap_for(operator, owner, now).await?;
     let user = match &first {
         Some(first) => first.user.clone(),
-        None => owner_called(&admin, &scope, email.as_ref()).await?,
+        None => admin.owner_to_let_in(operator, email.as_ref(), now).await?,
     };
     let issued = admin.issue_link(&*host.links, &scope, &user.id, now).await?;
     settle_in_log(host, &scope).await;
@@ -86,6 +83,11 @@ async fn try_bootstrap(app: &App, token: &SecretString, request: Request) -> Res
 /// Counts the attempt, and refuses and logs a wrong token.
 async fn check(app: &App, token: &SecretString, request: &Parts) -> Result<(), Refusal> {
     let host = &app.host;
+    if token.expose_secret().chars().count() < MIN_TOKEN_CHARS {
+        return Err(Refusal::misconfigured(
+            "the bootstrap token is too short: use at least 16 characters that nobody can guess",
+        ));
+    }
     let attempt = Attempt::with_token(app, request);
     attempt.count(app).await?;
     if bears(app, request, "bootstrap token", token) {
@@ -101,14 +103,4 @@ async fn check(app: &App, token: &SecretString, request: &Parts) -> Result<(), R
         .metrics
         .request("login", "unauthenticated", Duration::ZERO);
     Err(Refusal::wrong_bootstrap_token())
-}
-
-/// The owner with this login name, or else the first there was of those that are not disabled.
-async fn owner_called(admin: &Admin, scope: &Scope, login: Option<&LoginName>) -> Result<User, Refusal> {
-    let users = admin.users(scope).await?.into_iter();
-    users
-        .filter(|user| user.role == Role::Owner)
-        .filter(|user| login.is_none_or(|login| user.login == *login))
-        .min_by_key(|user| (user.disabled, user.created))
-        .ok_or_else(|| Refusal::no_such("owner"))
 }

@@ -1,6 +1,7 @@
 //! `GET /v1/models`: what the caller may ask for.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
@@ -22,7 +23,13 @@ pub(super) async fn list(State(app): State<App>, request: Parts) -> Response {
 }
 
 /// One name, if it means something. Unlike the list this knows every model of every provider.
-pub(super) async fn one(State(app): State<App>, Path(id): Path<String>, request: Parts) -> Response {
+pub(super) async fn one(
+    State(app): State<App>,
+    id: Result<Path<String>, PathRejection>,
+    request: Parts,
+) -> Response {
+    // What cannot be read is the name of nothing.
+    let id = id.map(|Path(id)| id).unwrap_or_default();
     let inbound = dialect_of(&request);
     let found = async {
         let caller = authenticate(&app.host, &request.headers, false).await?;

@@ -69,6 +69,7 @@ async fn try_login(app: &App, request: Request) -> Result<Response, Refusal> {
     let host = &app.host;
     let (request, body) = request.into_parts();
     from_own_page(&request.headers, "a page of another origin may not log you in")?;
+    has_passwords(host)?;
     let form: LoginForm = form(app, &request.headers, body).await?;
 
     // An address that is none is counted and refused like one that nobody has.
@@ -118,6 +119,15 @@ async fn try_login(app: &App, request: Request) -> Result<Response, Refusal> {
     }
 }
 
+fn has_passwords(host: &Host) -> Result<(), Refusal> {
+    if host.passwords.is_available() {
+        return Ok(());
+    }
+    Err(Refusal::invalid(
+        "this gateway has no passwords: log in by a one-time link",
+    ))
+}
+
 async fn try_logout(app: &App, request: &Parts) -> Result<Response, Refusal> {
     let host = &app.host;
     let caller = authenticate(host, &request.headers, true).await?;
@@ -139,6 +149,7 @@ async fn try_password(app: &App, request: Request) -> Result<Response, Refusal> 
     let (request, body) = request.into_parts();
     let caller = authenticate(host, &request.headers, true).await?;
     session_of(&caller)?;
+    has_passwords(host)?;
     let form: PasswordForm = form(app, &request.headers, body).await?;
 
     let scope = caller.scope();

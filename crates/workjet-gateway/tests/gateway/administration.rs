@@ -197,6 +197,14 @@ async fn what_concerns_an_owner_takes_an_owner() {
     let (gateway, owner) = gateway().await;
     let admin = gateway.caller("default", "admin@example.com", Role::Admin).await;
     let (user, key) = (owner.user.id.as_str(), owner.key_id());
+    let link = post(
+        &gateway,
+        &owner,
+        &format!("/admin/v1/users/{user}/login-link"),
+        json!({}),
+    )
+    .await;
+    let session = cookie(&log_in(&gateway, &link).await);
     let mut requests = every_request(user, key);
     requests.retain(|(_, path, _)| path.contains(user) || path.contains(key));
     requests.push((
@@ -219,6 +227,19 @@ async fn what_concerns_an_owner_takes_an_owner() {
         assert_eq!(outcome(&answer), is(403, "forbidden"), "{method} {path}");
     }
     assert!(opens(&gateway, owner.key()).await);
+    let headers = [("cookie", session.as_str())];
+    let me = gateway.call(Method::GET, "/auth/me", &headers, None).await;
+    assert_eq!(me.status, 200, "what was refused ended no session either");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_half_of_a_change_keeps_the_other_half_from_being_made() {
+    let (gateway, _) = gateway().await;
+    let admin = gateway.caller("default", "admin@example.com", Role::Admin).await;
+    let id = gateway.user.id.as_str();
+    let answer = patch(&gateway, &admin, id, json!({ "disabled": true, "role": "owner" })).await;
+    assert_eq!(outcome(&answer), is(403, "forbidden"));
+    assert!(opens(&gateway, &gateway.key).await, "nothing was changed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -441,7 +462,7 @@ async fn key_for_somebody_else_has_their_rights_and_its_end() {
     let body = answer.json();
     assert_eq!(
         (&body["api_key"]["role"], &body["api_key"]["expires"]),
-        (&json!("member"), &json!("2026-11-23T10:00:00Z"))
+        (&json!("member"), &json!("2026-11-23T10:00:00.000Z"))
     );
     let key = text(&body["key"]);
     let answer = call(&gateway, key, Method::GET, "/admin/v1/keys", None).await;

@@ -144,6 +144,41 @@ async fn owner_has_the_address_that_was_given() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tenant_without_an_owner_gets_one_back() {
+    let gateway = empty().await;
+    let first = bootstrap(&gateway, &token(), None).await;
+    let user = &first.json()["user"]["id"];
+    // What two owners can do to each other at the same moment.
+    let (scope, id) = (
+        gateway.memory.scope(&gateway.tenant),
+        user.as_str().expect("an id").parse().expect("an id"),
+    );
+    let record = || gateway.memory.record(&gateway.tenant, Kind::AdminUserChanged);
+    let now = gateway.memory.host().clock.now();
+    let users = gateway.memory.host().users;
+    users
+        .set_role(&scope, &id, Role::Member, now, &record())
+        .await
+        .expect("a store in memory answers");
+    users
+        .set_disabled(&scope, &id, true, now, &record())
+        .await
+        .expect("a store in memory answers");
+
+    let form = json!({ "email": "owner@localhost" });
+    let again = bootstrap(&gateway, &token(), Some(&form)).await;
+    assert_eq!(again.status, 200, "{}", again.body);
+    let session = log_in(&gateway, &link(&again)).await;
+    assert_eq!(session.status, 200, "the link works: {}", session.body);
+    assert_eq!(session.json()["user"]["role"], "owner");
+    let changes = gateway.all_entries().await;
+    let changes = changes
+        .iter()
+        .filter(|entry| entry.kind == Kind::AdminUserChanged);
+    assert_eq!(changes.count(), 4, "what brought the owner back is on record");
+}
+
+#[tokio::test(start_paused = true)]
 async fn form_that_cannot_be_read_makes_nothing() {
     let gateway = empty().await;
     for form in [
@@ -196,6 +231,24 @@ async fn without_a_token_there_is_no_such_path() {
     let elsewhere = gateway.call(Method::POST, "/admin/v1/nothing", &[], None).await;
     assert_eq!(answer.status, 404);
     assert_eq!(answer.body, elsewhere.body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn token_that_can_be_guessed_opens_nothing() {
+    for token in ["", "123456789012345"] {
+        let options = CoreOptions {
+            bootstrap_token: Some(SecretString::from(token)),
+            ..CoreOptions::new(Settings::demo(), [3; 32])
+        };
+        let gateway = Gateway::empty(options).await;
+        let answer = bootstrap(&gateway, token, None).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (503, "misconfigured")
+        );
+        let tenants = gateway.memory.host().operators.tenants().await;
+        assert!(tenants.expect("an answer").is_empty());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 mod administration;
 mod audit;
 mod bootstrap;
+mod compute;
 mod fallback;
 mod links;
 mod log_lines;

@@ -111,6 +111,25 @@ async fn nobody_waits_longer_than_the_drain_time_for_a_reply_that_nobody_reads()
 }
 
 #[tokio::test(start_paused = true)]
+async fn client_that_stays_and_reads_nothing_counts_as_gone_before_the_runtime_ends_the_work() {
+    let grace = Duration::from_secs(30);
+    let mut options = CoreOptions::new(openai(""), [3; 32]);
+    options.timeouts = options.timeouts.within(grace);
+    let gateway = Gateway::with_options(options).await;
+    let words: Vec<String> = (0..20).map(|n| format!("word{n} ")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    gateway
+        .memory
+        .upstream
+        .script(Script::stream(openai_stream(&words)).then(Piece::Hang));
+    let request = gateway.request("/v1/chat/completions", streamed("hi").to_string());
+    let response = gateway.send(request).await;
+    tokio::time::sleep(grace - Duration::from_secs(5)).await;
+    assert_one_outcome(&gateway, "client_gone").await;
+    drop(response);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_forwarded_when_the_intent_cannot_be_written() {
     let limited = "[limits.user]\nrequests = 60\nper = \"1m\"\nburst = 1\n";
     for path in ["/v1/chat/completions", "/v1/messages"] {

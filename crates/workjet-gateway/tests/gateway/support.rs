@@ -172,7 +172,8 @@ impl Gateway {
         MemoryHost::new(Operator::dangerously_claim(), clock, Arc::new(Tokio))
     }
 
-    async fn with_host(core: Core, change: impl FnOnce(Host) -> Host) -> Self {
+    /// The same, over a home that is changed in some way.
+    pub(crate) async fn with_host(core: Core, change: impl FnOnce(Host) -> Host) -> Self {
         let memory = Self::memory();
         let tenant = memory.tenant("default").await.expect("a tenant");
         let user = memory

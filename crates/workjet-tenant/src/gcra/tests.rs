@@ -120,6 +120,33 @@ fn new_quota_keeps_what_was_spent() {
     assert_eq!(meter.remaining(at(0)), 5);
 }
 
+#[test]
+fn damaged_meter_is_refused() {
+    let mut meter = Meter::new(&quota(60, MINUTE, 20));
+    meter.spend(1, 5, at(0));
+    let good = serde_json::to_string(&meter).expect("a meter can be written");
+    for (what, damaged) in [
+        ("ticks", good.replace("\"ticks\":60", "\"ticks\":0")),
+        ("ticks", good.replace("\"ticks\":60", "\"ticks\":-1")),
+        (
+            "ticks",
+            good.replace("\"ticks\":60", "\"ticks\":9007199254740993"),
+        ),
+        (
+            "cost",
+            good.replace("\"cost\":60000000000", "\"cost\":3153600000000000001"),
+        ),
+        ("cost", good.replace("\"cost\":6", "\"cost\":-6")),
+        ("a field", good.replace("\"base\"", "\"bass\"")),
+    ] {
+        assert_ne!(damaged, good, "{what}");
+        assert!(
+            serde_json::from_str::<Meter>(&damaged).is_err(),
+            "{what}: {damaged}"
+        );
+    }
+}
+
 /// What a caller may do to a meter.
 #[derive(Debug, Clone)]
 enum Deed {
@@ -172,6 +199,9 @@ proptest! {
             prop_assert_eq!(meter.remaining(at(now)), replayed.remaining(at(now)));
             prop_assert_eq!(meter.reset_after(at(now)), replayed.reset_after(at(now)));
             prop_assert!(meter.events.len() <= 2 * open.len() + 1);
+            // A store that writes it down and reads it back loses nothing.
+            let stored = serde_json::to_string(&meter).expect("a meter can be written");
+            prop_assert_eq!(&serde_json::from_str::<Meter>(&stored).expect("and read"), &meter);
         }
     }
 

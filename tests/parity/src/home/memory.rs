@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use axum::body::Body;
 use http::Request;
 use hyper::body::Incoming;
@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 use workjet_auth::Operator;
 use workjet_gateway::memory::MemoryHost;
-use workjet_gateway::{Config, Core, CoreOptions, RemoteAddress, Settings, Spawner, Task, Timeouts};
+use workjet_gateway::secrets::Secrets;
+use workjet_gateway::{Config, Core, CoreOptions, RemoteAddress, Spawner, Task};
 use workjet_server::{HyperUpstream, SystemClock, SystemEntropy};
 use workjet_tenant::Role;
 
@@ -80,21 +81,21 @@ pub(super) async fn start(configuration: &str) -> Result<Started> {
 }
 
 fn core(config: &Config) -> Result<Core> {
-    let key = |provider: &str| {
-        let name = format!("MOCK_{}_KEY", provider.to_uppercase());
-        PROVIDER_KEYS
+    let provider = |name: &str| {
+        name.trim_start_matches("MOCK_")
+            .trim_end_matches("_KEY")
+            .to_lowercase()
+    };
+    let secrets = Secrets {
+        provider_keys: PROVIDER_KEYS
             .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, key)| (*key).to_owned().into())
+            .map(|(name, key)| (provider(name), (*key).to_owned().into()))
+            .collect(),
+        metrics_token: None,
     };
-    let settings = Settings::from_config(config, key).context("the routes")?;
-    let mut options = CoreOptions::new(settings, COMMITMENT_KEY);
-    options.max_body = config.max_body_bytes;
-    options.timeouts = Timeouts {
-        head: config.timeouts.first_byte,
-        idle: config.timeouts.idle,
-        total: config.timeouts.request,
-        ..Timeouts::default()
-    };
-    Ok(Core::new(options))
+    Ok(Core::new(CoreOptions::from_config(
+        config,
+        secrets,
+        COMMITMENT_KEY,
+    )?))
 }

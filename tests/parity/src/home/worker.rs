@@ -19,7 +19,9 @@ pub(super) async fn start(places: &Places, configuration: &str) -> Result<Starte
         .worker
         .as_deref()
         .and_then(<[String]>::split_first)
-        .context("name the program that starts it, behind `--`")?;
+        .context(
+            "the variable WORKJET_WORKER does not say how to start it: run `cargo xtask test --only parity`",
+        )?;
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("stderr.txt");
     let mut child = Command::new(program)

@@ -279,6 +279,8 @@ fn numbers_of_packs_cut_in_two_anywhere_give_the_whole() {
     for line in include_str!("../testdata/packs.txt").lines() {
         let text: String = line.chars().filter(|char| !"⟦⟧".contains(*char)).collect();
         let whole = reference(&engine, text.as_bytes(), &policy);
+        check_gate(&engine, text.as_bytes(), 0, true);
+        check_gate(&engine, text.as_bytes(), 0, false);
         for cut in 0..text.len() {
             check_stream(&engine, text.as_bytes(), &[cut], &policy, &whole);
         }

@@ -18,6 +18,26 @@ pub(crate) fn luhn(digits: &[u8]) -> bool {
     sum.is_multiple_of(10)
 }
 
+/// What 97 leaves of the number that the characters make, letters read as 10 to 35 (ISO 7064 MOD 97-10).
+pub(crate) fn mod_97<'c>(chars: impl IntoIterator<Item = &'c u8>) -> u32 {
+    chars.into_iter().fold(0, |rest, char| match char {
+        b'0'..=b'9' => (10 * rest + u32::from(char - b'0')) % 97,
+        letter => (100 * rest + u32::from(letter.to_ascii_uppercase().wrapping_sub(b'A')) + 10) % 97,
+    })
+}
+
+/// Whether the last of the digits, given as text, is the check digit of ISO 7064 MOD 11,10.
+pub(crate) fn iso7064_mod_11_10(digits: &[u8]) -> bool {
+    let Some((check, digits)) = digits.split_last() else {
+        return false;
+    };
+    let product = digits.iter().fold(10, |product, digit| {
+        let sum = (product + u32::from(digit - b'0')) % 10;
+        2 * if sum == 0 { 10 } else { sum } % 11
+    });
+    (11 - product) % 10 == u32::from(check - b'0')
+}
+
 /// The CRC-32 of ISO 3309 and zip files: reflected polynomial `0xEDB88320`.
 pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, &byte| {

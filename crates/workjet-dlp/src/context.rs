@@ -3,11 +3,12 @@
 //! Rules look at most 256 bytes behind, in the same text or at the JSON key before it.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 /// What stands before a JSON value, for rules that look behind: its key, as JSON writes it. Nothing if no rule would
-/// take an interest in the key.
-pub(crate) fn before_value_of(key: &str) -> Cow<'static, str> {
-    if key.is_empty() || key.len() > 200 || !may_matter(key) {
+/// take an interest in the key; those of packs look for more words.
+pub(crate) fn before_value_of(key: &str, packs: bool) -> Cow<'static, str> {
+    if key.is_empty() || key.len() > 200 || !may_matter(key, packs) {
         return Cow::Borrowed("");
     }
     // Control characters and quotes would make the key look like more than one word.
@@ -18,14 +19,24 @@ pub(crate) fn before_value_of(key: &str) -> Cow<'static, str> {
 /// Parts of the words and names that rules look for.
 #[rustfmt::skip]
 const STEMS: &[&str] = &[
-    "amex", "answering", "auth", "aws", "bearer", "call", "card", "cc", "cell", "contact", "cred", "debit", "desk", "dial", "fax",
-    "handy", "hotline", "itin", "jwt", "key", "maestro", "message", "mob", "pan", "pass", "pat", "phone", "pw", "reach", "register",
-    "ring", "secret", "sms", "social", "ss", "taxpayer", "tel", "text", "tin", "token", "visa", "voicemail", "whatsapp",
+    "amex", "auth", "aws", "bearer", "bill", "call", "card", "cart", "cc", "cel", "charge", "checkout",
+    "contact", "contrasena", "cred", "debit", "desk", "dial", "diners", "discover", "fax", "gsm", "handy",
+    "haslo", "jcb", "jwt", "kaart", "kart", "kennwort", "key", "kort", "line", "maestro", "mob", "movil",
+    "num", "pager", "paid", "pan", "parola", "pat", "pay", "ph", "puhelin", "purchase", "pw", "reach",
+    "register", "ring", "salasana", "secret", "senha", "serv", "signal", "sms", "social", "ss", "support",
+    "tarjeta", "tel", "text", "tin", "tlf", "token", "use", "viber", "visa", "voicemail", "wachtwoord",
+    "whatsapp",
 ];
 
-fn may_matter(key: &str) -> bool {
+fn may_matter(key: &str, packs: bool) -> bool {
     let key = key.to_ascii_lowercase();
     STEMS.iter().any(|stem| key.contains(stem))
+        || (packs && crate::rules::pack_words().any(|word| key_has(&key, word)))
+}
+
+/// Whether the letters of `word` stand in the key, whatever stands between its parts.
+fn key_has(key: &str, word: &str) -> bool {
+    word.split_whitespace().all(|part| key.contains(part))
 }
 
 /// The last words before a place, in lower case, each with one space around it. `cardNumber`, `card_number` and
@@ -33,11 +44,19 @@ fn may_matter(key: &str) -> bool {
 pub(crate) struct Words {
     text: [u8; 2 * Words::REACH + 2],
     len: usize,
+    /// What the words begin with.
+    beginnings: u128,
 }
 
 impl Words {
     /// Bytes that are read.
     const REACH: usize = 64;
+
+    const NONE: Self = Self {
+        text: [b' '; 2 * Self::REACH + 2],
+        len: 1,
+        beginnings: 0,
+    };
 
     pub(crate) fn before(behind: &[u8]) -> Self {
         Self::within(behind, Self::REACH)
@@ -46,6 +65,9 @@ impl Words {
     /// The words in the last `reach` bytes, at most [`REACH`](Self::REACH).
     pub(crate) fn within(behind: &[u8], reach: usize) -> Self {
         let cut = behind.len().saturating_sub(reach.min(Self::REACH));
+        if !may_hold_words(&behind[cut..]) {
+            return Self::NONE;
+        }
         // A word that is cut off is not that word.
         let within_word = cut > 0 && behind[cut - 1].is_ascii_alphabetic();
         let start = if within_word {
@@ -56,13 +78,7 @@ impl Words {
         } else {
             cut
         };
-        let mut words = Self {
-            text: [b' '; 2 * Self::REACH + 2],
-            len: 1,
-        };
-        if !behind[start..].iter().any(u8::is_ascii_alphabetic) {
-            return words;
-        }
+        let mut words = Self::NONE;
         let mut previous = b' ';
         for &byte in &behind[start..] {
             let camel = byte.is_ascii_uppercase() && previous.is_ascii_lowercase();
@@ -79,6 +95,9 @@ impl Words {
             previous = byte;
         }
         words.push(b' ');
+        let spaced = words.text[..words.len].windows(3);
+        let beginnings = spaced.filter(|three| three[0] == b' ').map(Self::beginning);
+        words.beginnings = beginnings.fold(0, |all, one| all | one);
         words
     }
 
@@ -96,20 +115,103 @@ impl Words {
             .any(|word| self.text[..self.len].ends_with(word.as_bytes()))
     }
 
-    /// Whether one of the words or phrases stands there. Each is given with a space before and after it.
+    /// Whether one of the words or phrases stands there. Each is given with a space before and after it, and all are among
+    /// [`rules::words`](crate::rules::words) or those of packs: without one of those before a place, the text is not read at all.
     pub(crate) fn have(&self, spaced: &[&str]) -> bool {
+        debug_assert!(spaced.iter().all(|word| may_hold_words(word.as_bytes())));
+        if self.beginnings == 0 {
+            return false;
+        }
         let text = &self.text[..self.len];
-        let spaces = text.iter().enumerate().filter(|(_, byte)| **byte == b' ');
-        spaces.into_iter().any(|(at, _)| {
-            let rest = &text[at..];
-            // Two letters dismiss nearly all, before slices are compared.
-            spaced.iter().any(|word| {
-                let word = word.as_bytes();
-                rest.get(1..3) == Some(&word[1..3]) && rest.starts_with(word)
-            })
+        spaced.iter().any(|word| {
+            // Two letters dismiss nearly all, before the text is gone through.
+            let word = word.as_bytes();
+            self.beginnings & Self::beginning(word) != 0
+                && (0..text.len()).any(|at| text[at] == b' ' && text[at..].starts_with(word))
         })
     }
+
+    /// A bit for the first two letters after a space.
+    fn beginning(spaced: &[u8]) -> u128 {
+        1 << ((5 * u32::from(spaced[1]) + u32::from(spaced[2])) & 127)
+    }
 }
+
+/// Whether a word that some rule looks for may stand in the text: hardly ever, in prose. Looks at the first three letters of
+/// each word, wherever words may be taken to begin.
+fn may_hold_words(text: &[u8]) -> bool {
+    const REACH: usize = Words::REACH;
+    const BEFORE: usize = 2;
+    if text.len() < 2 {
+        return false;
+    }
+    // Arrays of one length, so that each loop is a handful of vector instructions.
+    let mut bytes = [0; BEFORE + REACH];
+    let text = &text[text.len().saturating_sub(REACH)..];
+    bytes[BEFORE..BEFORE + text.len()].copy_from_slice(text);
+    let mut letters = [0; BEFORE + REACH + 2];
+    for (letter, byte) in letters.iter_mut().zip(&bytes) {
+        let place = (byte | 0x20).wrapping_sub(b'a');
+        *letter = if place < 26 { place + 1 } else { 0 };
+    }
+    if letters.iter().fold(0, |any, letter| any | letter) == 0 {
+        return false;
+    }
+    let mut begins = [0_u8; REACH];
+    for (at, begins) in begins.iter_mut().enumerate() {
+        let [that, before, byte] = [bytes[at], bytes[at + 1], bytes[at + 2]];
+        let hump = (byte & 0x20 == 0) & (before & 0x20 != 0);
+        let escape = (that == b'\\') & ((before == b'n') | (before == b't') | (before == b'r'));
+        let begin = (letters[at + 2] != 0) & ((letters[at + 1] == 0) | hump | escape);
+        *begins = if begin { 0x80 } else { 0 };
+    }
+    for (eight, begins) in begins.chunks_exact(8).enumerate() {
+        let mut bits = u64::from_le_bytes(begins.try_into().expect("eight bytes"));
+        while bits != 0 {
+            let at = BEFORE + 8 * eight + bits.trailing_zeros() as usize / 8;
+            bits &= bits - 1;
+            if BEGINNINGS.have([letters[at], letters[at + 1], letters[at + 2]]) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// Three letters, counted from 1, a bit for each; 0 stands for what is none.
+struct Beginnings([u64; 1 << (3 * 5 - 6)]);
+
+impl Beginnings {
+    fn bit([a, b, c]: [u8; 3]) -> usize {
+        usize::from(a) << 10 | usize::from(b) << 5 | usize::from(c)
+    }
+
+    fn have(&self, letters: [u8; 3]) -> bool {
+        let bit = Self::bit(letters);
+        self.0[bit / 64] >> (bit % 64) & 1 == 1
+    }
+}
+
+/// What the words that rules look for begin with.
+static BEGINNINGS: LazyLock<Beginnings> = LazyLock::new(|| {
+    let mut beginnings = Beginnings([0; _]);
+    for word in crate::rules::words().chain(crate::rules::pack_words()) {
+        // Of a phrase, the longest word: `their number` should not stop at every `the`.
+        let longest = word.split(' ').max_by_key(|word| word.len());
+        let mut letters = longest.unwrap_or_default().bytes().map(|byte| match byte {
+            b'a'..=b'z' => byte - b'a' + 1,
+            _ => 0,
+        });
+        let mut next = || letters.next().unwrap_or(0);
+        let (a, b, c) = (next(), next(), next());
+        // After a word of two letters another may begin at once: `ccNumber`.
+        for c in if c == 0 { 0..=26 } else { c..=c } {
+            let bit = Beginnings::bit([a, b, c]);
+            beginnings.0[bit / 64] |= 1 << (bit % 64);
+        }
+    }
+    beginnings
+});
 
 #[cfg(test)]
 mod tests {
@@ -118,8 +220,16 @@ mod tests {
     #[test]
     fn no_word_that_a_rule_looks_for_is_passed_over_in_a_key() {
         for word in crate::rules::words().chain(crate::name::words()) {
-            assert!(may_matter(word.trim()), "{word}");
+            assert!(may_matter(word.trim(), false), "{word}");
         }
+    }
+
+    #[test]
+    fn the_words_of_packs_matter_in_keys_if_there_are_packs() {
+        for word in crate::rules::pack_words() {
+            assert!(may_matter(&word.trim().replace(' ', "_"), true), "{word}");
+        }
+        assert!(!may_matter("isikukood", false));
     }
 
     #[test]
@@ -133,6 +243,22 @@ mod tests {
             assert!(Words::before(text.as_bytes()).have(&[" card number "]), "{text}");
         }
         assert!(!Words::before(b"discarded ").have(&[" card "]));
+    }
+
+    #[test]
+    fn a_word_is_seen_wherever_it_is_read() {
+        for word in crate::rules::words().map(str::trim) {
+            let capital = word[..1].to_ascii_uppercase() + &word[1..];
+            for text in [
+                word.to_owned(),
+                format!("my{capital}Number: "),
+                format!("\\n{word}: "),
+                format!("{}{word} ", "-".repeat(55 - word.len())),
+            ] {
+                assert!(may_hold_words(text.as_bytes()), "{text}");
+            }
+        }
+        assert!(!may_hold_words(b"Their quiet boat was mended "));
     }
 
     #[test]

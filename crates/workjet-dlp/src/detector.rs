@@ -27,7 +27,7 @@ impl Detector {
     /// Vendor tokens, private keys, JSON Web Tokens, passwords in URLs, and values assigned to secret-sounding names.
     pub const API_SECRET: Self = Self(Name::BuiltIn("api_secret"));
 
-    /// The six built-in detectors.
+    /// The six built-in detectors that are there without a pack.
     pub const BUILT_IN: [Self; 6] = [
         Self::CREDIT_CARD,
         Self::US_SSN,
@@ -36,6 +36,20 @@ impl Detector {
         Self::AWS_KEY,
         Self::API_SECRET,
     ];
+
+    /// International bank account numbers ([ISO 13616](https://www.iso.org/standard/81090.html)). With [`Preset::European`](crate::Preset).
+    pub const IBAN: Self = Self(Name::BuiltIn("iban"));
+    /// National identity, tax and social security numbers of European countries; the subtype says which. With
+    /// [`Preset::European`](crate::Preset).
+    pub const NATIONAL_ID: Self = Self(Name::BuiltIn("national_id"));
+    /// Medicare beneficiary identifiers. With [`Preset::Health`](crate::Preset).
+    pub const US_MBI: Self = Self(Name::BuiltIn("us_mbi"));
+    /// National provider identifiers. With [`Preset::Health`](crate::Preset).
+    pub const US_NPI: Self = Self(Name::BuiltIn("us_npi"));
+    /// Registration numbers of the Drug Enforcement Administration. With [`Preset::Health`](crate::Preset).
+    pub const US_DEA: Self = Self(Name::BuiltIn("us_dea"));
+    /// Medical-record numbers, by the words before them. With [`Preset::Health`](crate::Preset).
+    pub const MEDICAL_RECORD: Self = Self(Name::BuiltIn("medical_record"));
 
     pub(crate) fn custom(name: Arc<str>) -> Self {
         Self(Name::Custom(name))

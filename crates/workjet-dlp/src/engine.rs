@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::allow::{Allow, Allowed};
 use crate::custom::{CustomPattern, Scratch};
 use crate::finding::utf16_len;
-use crate::scanner::Cursor;
+use crate::scanner::{Cursor, Whole};
 use crate::search::{Rules, Step, Window};
 use crate::{Action, Detector, Error, ErrorKind, Finding, Policy, Scanner};
 
@@ -30,6 +31,7 @@ pub(crate) struct Inner {
     pub(crate) rules: Rules,
     report: Box<[Action]>,
     detectors: Vec<Detector>,
+    packs: bool,
 }
 
 /// A named set of detectors.
@@ -38,6 +40,28 @@ pub(crate) struct Inner {
 pub enum Preset {
     /// The six of [`Detector::BUILT_IN`].
     Standard,
+    /// Patients, providers and prescribers in the United States: [`Detector::US_MBI`], [`US_NPI`](Detector::US_NPI),
+    /// [`US_DEA`](Detector::US_DEA), [`MEDICAL_RECORD`](Detector::MEDICAL_RECORD).
+    Health,
+    /// Bank accounts and national identity numbers: [`Detector::IBAN`], [`NATIONAL_ID`](Detector::NATIONAL_ID).
+    European,
+}
+
+impl Preset {
+    /// Its detectors.
+    #[must_use]
+    pub fn detectors(self) -> &'static [Detector] {
+        match self {
+            Self::Standard => &Detector::BUILT_IN,
+            Self::Health => &[
+                Detector::US_MBI,
+                Detector::US_NPI,
+                Detector::US_DEA,
+                Detector::MEDICAL_RECORD,
+            ],
+            Self::European => &[Detector::IBAN, Detector::NATIONAL_ID],
+        }
+    }
 }
 
 /// What a policy made of a whole text. See [`Engine::redact`].
@@ -55,31 +79,37 @@ impl Engine {
     /// Starts with no detectors at all.
     pub fn builder() -> EngineBuilder {
         EngineBuilder {
-            preset: None,
+            presets: Vec::new(),
             customs: Vec::new(),
+            allowed: Vec::new(),
         }
     }
 
     /// An engine with the six built-in detectors.
     #[must_use]
     pub fn standard() -> Self {
-        Self::from_rules(true, Vec::new())
+        Self::from_rules(&[Preset::Standard], Vec::new(), Allowed::default())
     }
 
-    fn from_rules(built_in: bool, customs: Vec<(Detector, crate::custom::Custom)>) -> Self {
-        let built_in_detectors: &[Detector] = if built_in { &Detector::BUILT_IN } else { &[] };
-        let detectors = built_in_detectors
+    fn from_rules(
+        presets: &[Preset],
+        customs: Vec<(Detector, crate::custom::Custom)>,
+        allowed: Allowed,
+    ) -> Self {
+        let detectors = presets
             .iter()
+            .flat_map(|preset| preset.detectors())
             .cloned()
             .chain(customs.iter().map(|(name, _)| name.clone()))
             .collect();
-        let rules = Rules::new(built_in, customs);
+        let rules = Rules::new(presets, customs, allowed);
         let report = rules.actions(|_| Action::Warn);
         Self {
             inner: Arc::new(Inner {
                 rules,
                 report,
                 detectors,
+                packs: presets.iter().any(|preset| *preset != Preset::Standard),
             }),
         }
     }
@@ -133,28 +163,22 @@ impl Engine {
     /// words before the value. `"hunter2!x"` is not suspicious; under the key `password` it is.
     #[must_use]
     pub fn redact_under_key<'t>(&self, key: &str, value: &'t str, policy: &Policy) -> Redacted<'t> {
-        self.redact_after(&crate::context::before_value_of(key), value, policy)
+        self.redact_after(
+            &crate::context::before_value_of(key, self.inner.packs),
+            value,
+            policy,
+        )
     }
 
     fn redact_after<'t>(&self, context: &str, text: &'t str, policy: &Policy) -> Redacted<'t> {
         let actions = self.inner.rules.actions(|detector| policy.action(detector));
         let mut scratch = Scratch::default();
-        let mut run = |bytes: &[u8]| {
-            let mut out = String::new();
-            let mut cursor = Cursor::new(context.len());
-            let _ = cursor.drive(&self.inner.rules, &actions, bytes, true, &mut scratch, &mut out);
-            (out, cursor)
-        };
-        let (out, cursor) = if context.is_empty() {
-            run(text.as_bytes())
-        } else {
-            run([context, text].concat().as_bytes())
-        };
-        let text = if out == text {
-            Cow::Borrowed(text)
-        } else {
-            Cow::Owned(out)
-        };
+        let with_context = (!context.is_empty()).then(|| [context, text].concat());
+        let bytes = with_context.as_deref().unwrap_or(text).as_bytes();
+        let mut out = Whole::new(text);
+        let mut cursor = Cursor::new(context.len());
+        let _ = cursor.drive(&self.inner.rules, &actions, bytes, true, &mut scratch, &mut out);
+        let text = out.finish();
         Redacted {
             text,
             findings: cursor.findings,
@@ -176,7 +200,7 @@ impl Engine {
         Scanner::new(
             Arc::clone(&self.inner),
             actions,
-            &crate::context::before_value_of(key),
+            &crate::context::before_value_of(key, self.inner.packs),
         )
     }
 
@@ -222,14 +246,26 @@ impl fmt::Debug for Redacted<'_> {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct EngineBuilder {
-    preset: Option<Preset>,
+    presets: Vec<Preset>,
     customs: Vec<CustomPattern>,
+    allowed: Vec<Allow>,
 }
 
 impl EngineBuilder {
-    /// Adds a set of built-in detectors.
+    /// Adds a set of built-in detectors. May be called for several.
+    ///
+    /// ```
+    /// use workjet_dlp::{Engine, Policy, Preset};
+    ///
+    /// let engine = Engine::builder().preset(Preset::Standard).preset(Preset::European).build()?;
+    /// let redacted = engine.redact("pay GB82 WEST 1234 5698 7654 32", &Policy::redact_all());
+    /// assert_eq!(redacted.text, "pay [REDACTED:iban]");
+    /// # Ok::<(), workjet_dlp::Error>(())
+    /// ```
     pub fn preset(mut self, preset: Preset) -> Self {
-        self.preset = Some(preset);
+        if !self.presets.contains(&preset) {
+            self.presets.push(preset);
+        }
         self
     }
 
@@ -239,12 +275,23 @@ impl EngineBuilder {
         self
     }
 
+    /// Lets a value pass that a detector would find. May be called for many.
+    pub fn allow(mut self, allow: Allow) -> Self {
+        self.allowed.push(allow);
+        self
+    }
+
     /// Compiles everything.
     ///
     /// # Errors
     /// [`ErrorKind::DuplicateName`], [`ErrorKind::Unbounded`] and [`ErrorKind::TooLarge`], with the pattern's name.
     pub fn build(self) -> Result<Engine, Error> {
-        let mut names: BTreeSet<&str> = Detector::BUILT_IN.iter().map(Detector::as_str).collect();
+        let taken = self.presets.iter().flat_map(|preset| preset.detectors());
+        let mut names: BTreeSet<&str> = Detector::BUILT_IN
+            .iter()
+            .chain(taken)
+            .map(Detector::as_str)
+            .collect();
         for pattern in &self.customs {
             if !names.insert(pattern.name()) {
                 let message = format!("pattern `{}`: the name is taken", pattern.name());
@@ -256,7 +303,11 @@ impl EngineBuilder {
             .iter()
             .map(CustomPattern::compile)
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Engine::from_rules(self.preset.is_some(), customs))
+        Ok(Engine::from_rules(
+            &self.presets,
+            customs,
+            Allowed::new(self.allowed),
+        ))
     }
 }
 
@@ -278,31 +329,36 @@ impl Iterator for FindIter<'_> {
             origin: 0,
             last: true,
         };
-        let step = self
-            .engine
-            .rules
-            .next(&window, self.at, &self.engine.report, &mut self.scratch);
-        let Step::Found { start, rule, hit } = step else {
-            self.at = self.bytes.len();
-            return None;
-        };
-        let rest = &self.bytes[hit.end..];
-        let run = hit
-            .run
-            .map_or(0, |mut run| run.advance(rest).unwrap_or(rest.len()));
-        let end = hit.end + run;
-        let utf16_start = self.utf16 + utf16_len(&self.bytes[self.at..start]);
-        let utf16_end = utf16_start + utf16_len(&self.bytes[start..end]);
-        (self.at, self.utf16) = (end, utf16_end);
-        Some(Finding {
-            detector: self.engine.rules.get(rule).detector.clone(),
-            subtype: hit.subtype,
-            span: start..end,
-            utf16_span: utf16_start..utf16_end,
-            path: None,
-            action: Action::Warn,
-            confidence: hit.confidence,
-        })
+        loop {
+            let step = self
+                .engine
+                .rules
+                .next(&window, self.at, &self.engine.report, &mut self.scratch);
+            let Step::Found { start, rule, hit } = step else {
+                self.at = self.bytes.len();
+                return None;
+            };
+            let rest = &self.bytes[hit.end..];
+            let run = hit
+                .run
+                .map_or(0, |mut run| run.advance(rest).unwrap_or(rest.len()));
+            let end = hit.end + run;
+            let utf16_start = self.utf16 + utf16_len(&self.bytes[self.at..start]);
+            let utf16_end = utf16_start + utf16_len(&self.bytes[start..end]);
+            (self.at, self.utf16) = (end, utf16_end);
+            if hit.allowed {
+                continue;
+            }
+            return Some(Finding {
+                detector: self.engine.rules.get(rule).detector.clone(),
+                subtype: hit.subtype,
+                span: start..end,
+                utf16_span: utf16_start..utf16_end,
+                path: None,
+                action: Action::Warn,
+                confidence: hit.confidence,
+            });
+        }
     }
 }
 

@@ -36,22 +36,38 @@ pub(crate) struct Classes {
 
 impl Classes {
     pub(crate) fn of(value: &[u8]) -> Self {
-        value.iter().fold(Self::default(), |classes, byte| Self {
-            lower: classes.lower || byte.is_ascii_lowercase(),
-            upper: classes.upper || byte.is_ascii_uppercase(),
-            digit: classes.digit || byte.is_ascii_digit(),
-            symbol: classes.symbol
-                || matches!(
-                    byte,
-                    b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'+' | b'?' | b'~'
-                ),
-        })
+        let bits = value
+            .iter()
+            .fold(0, |bits, byte| bits | CLASSES[usize::from(*byte)]);
+        Self {
+            lower: bits & 1 != 0,
+            upper: bits & 2 != 0,
+            digit: bits & 4 != 0,
+            symbol: bits & 8 != 0,
+        }
     }
 
     pub(crate) fn letter(self) -> bool {
         self.lower || self.upper
     }
 }
+
+/// For each byte, what it is, as bits in the order of the fields of [`Classes`].
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        classes[byte as usize] = match byte {
+            b'a'..=b'z' => 1,
+            b'A'..=b'Z' => 2,
+            b'0'..=b'9' => 4,
+            b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'+' | b'?' | b'~' => 8,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
 
 /// Whether the value stands for one: `your-key-here`, `xxxxxxxx`, `${TOKEN}`, `[REDACTED:…]`.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
@@ -114,17 +130,21 @@ pub(crate) fn is_wordy(value: &[u8]) -> bool {
     5 * in_words > 3 * value.len()
 }
 
-/// Letters such as English has them: one in four pairs or more is common, and capitals only begin a part.
+/// Letters such as English has them: one in three pairs or more is common, and capitals only begin a part. Where parts are short,
+/// most pairs within them must be common.
 fn is_word(run: &[u8]) -> bool {
     if run.len() < 3 {
         return false;
     }
-    let common = run.windows(2).filter(|pair| COMMON_PAIRS.contain(pair)).count();
-    let changes = run
-        .windows(2)
-        .filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
-        .count();
-    3 * common >= run.len() - 1 && changes * 4 <= run.len()
+    let hump = |pair: &&[u8]| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
+    let common = |pair: &&[u8]| COMMON_PAIRS.contain(pair);
+    let pairs = run.len() - 1;
+    let humps = run.windows(2).filter(hump).count();
+    if 5 * humps <= run.len() {
+        return 3 * run.windows(2).filter(common).count() >= pairs;
+    }
+    let within = run.windows(2).filter(|pair| !hump(pair) && common(pair)).count();
+    3 * humps <= run.len() && 5 * within >= 3 * (pairs - humps)
 }
 
 /// The more frequent pairs of letters in English: of random letters, fewer than one pair in four is among them.
@@ -154,6 +174,7 @@ mod tests {
             "Curve25519SeedBin",
             "internal_service_v2",
             "SomethingElse",
+            "SpGetContextTokenFn",
         ] {
             assert!(is_wordy(words.as_bytes()), "{words}");
         }

@@ -36,7 +36,16 @@ pub(crate) fn before(behind: &[u8]) -> Option<Name> {
         [b'\\', b'n' | b't' | b'r', word @ ..] => classify(last_words(word).0),
         _ => None,
     };
-    let kind = classify(words).or_else(unescaped)?;
+    // `pAsSwOrD`: humps that are none.
+    let letters = rest
+        .iter()
+        .rev()
+        .take(32)
+        .take_while(|byte| byte.is_ascii_alphanumeric())
+        .count();
+    let word = &rest[rest.len() - letters..];
+    let whole = || classify([word, &[]]).filter(|_| word.len() > words[0].len());
+    let kind = classify(words).or_else(unescaped).or_else(whole)?;
     let in_query = matches!(
         start.checked_sub(1).and_then(|before| rest.get(before)),
         Some(b'?' | b'&')
@@ -57,17 +66,29 @@ fn trim(bytes: &[u8], what: fn(u8) -> bool) -> &[u8] {
     &bytes[..bytes.len() - kept]
 }
 
-/// What stands before `=`, `:`, `:=`, `=>`, `==`, `<tag>` or ` is`.
+/// What stands before `=`, `:`, `:=`, `=>`, `==`, `<tag>`, ` is` or ` to`; or all of it, if it ends with `--flag`.
 fn operator(bytes: &[u8]) -> Option<&[u8]> {
     match bytes {
+        // `pToken->field` assigns nothing.
+        [.., b'-', b'>'] => None,
         [rest @ .., b':', b'='] | [rest @ .., b'=', b'>'] | [rest @ .., b'=', b'='] => Some(rest),
         [rest @ .., b'=' | b':' | b'>'] => Some(rest),
-        [rest @ .., b' ', b'i', b's'] | [rest @ .., b' ', b'w', b'a', b's'] => Some(rest),
-        _ => None,
+        [rest @ .., b' ', b'i', b's']
+        | [rest @ .., b' ', b'w', b'a', b's']
+        | [rest @ .., b' ', b't', b'o'] => Some(rest),
+        rest => follows_flag(rest).then_some(rest),
     }
 }
 
-/// The last of up to four words and the one before it, `is` and `was` aside, and where the first begins. `apiKey`, `API_KEY`
+/// Whether the last word is an option of a command: `--api-key`.
+pub(crate) fn follows_flag(bytes: &[u8]) -> bool {
+    let of_flag = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let flag = bytes.iter().rev().take(48).take_while(of_flag).count();
+    let (before, flag) = bytes.split_at(bytes.len() - flag);
+    flag.starts_with(b"--") && !flag.starts_with(b"---") && !before.last().is_some_and(u8::is_ascii_graphic)
+}
+
+/// The last of up to four words and the one before it, `is`, `was` and `to` aside, and where the first begins. `apiKey`, `API_KEY`
 /// and `api key` are two each.
 fn last_words(bytes: &[u8]) -> ([&[u8]; 2], usize) {
     let mut words: [&[u8]; 2] = [&[]; 2];
@@ -81,7 +102,9 @@ fn last_words(bytes: &[u8]) -> ([&[u8]; 2], usize) {
             return count;
         }
         count += 1;
-        let verb = word.eq_ignore_ascii_case(b"is") || word.eq_ignore_ascii_case(b"was");
+        let verb = [&b"is"[..], b"was", b"to"]
+            .iter()
+            .any(|verb| word.eq_ignore_ascii_case(verb));
         if let (false, Some(place)) = (verb, words.iter_mut().find(|word| word.is_empty())) {
             *place = word;
         }
@@ -136,7 +159,8 @@ fn classify([last, before]: [&[u8]; 2]) -> Option<Kind> {
 #[rustfmt::skip]
 const PASSWORDS: &[&str] = &[
     "password", "passwords", "passwd", "passwort", "pwd", "pass", "passphrase", "passcode", "pw",
-    "userpassword", "dbpassword", "dbpass",
+    "userpassword", "dbpassword", "dbpass", "kennwort", "wachtwoord", "senha", "contrasena", "parola", "haslo",
+    "salasana", "passe",
 ];
 
 #[rustfmt::skip]
@@ -166,7 +190,6 @@ const SECRET_KEYS: &[&str] = &[
 ];
 
 /// All words that make a name secret; `key` needs another before it.
-#[cfg(test)]
 pub(crate) fn words() -> impl Iterator<Item = &'static str> {
     [PASSWORDS, SECRETS, &["token", "tokens", "key", "keys"]]
         .into_iter()
@@ -201,6 +224,9 @@ mod tests {
             "\\\"password\\\":\\\"",
             "my password is ",
             "<password>",
+            "pAsSwOrD=",
+            "set the password to ",
+            "mysqldump --password ",
             "**Password:** ",
         ] {
             assert_eq!(kind(text), Some(Kind::Password), "{text}");
@@ -218,6 +244,9 @@ mod tests {
             "cache_key=",
             "key: ",
             "tokenizer = ",
+            "the key to ",
+            "pToken->",
+            "a--password ",
         ] {
             assert_eq!(kind(text), None, "{text}");
         }

@@ -5,11 +5,14 @@
 //! and, at one start, the earlier rule. A whole text and a stream differ only in [`Window::last`]: with it set, no rule
 //! ever waits. That makes a stream equal to its whole by construction.
 
+use crate::allow::Allowed;
 use crate::custom::{Custom, Scratch};
 use crate::finding::Confidence;
+use crate::gate::sieve::ByteSet;
+use crate::gate::{self, Anchor, Gate};
 use crate::rules::{BUILT_IN, BuiltIn};
 use crate::run::Run;
-use crate::{Action, Detector};
+use crate::{Action, Detector, Preset};
 
 /// Bytes before a position that a rule may read. Streams keep as many of what they have already released.
 pub(crate) const LOOK_BEHIND: usize = 256;
@@ -121,6 +124,8 @@ pub(crate) struct Hit {
     pub(crate) confidence: Confidence,
     /// For rules without a longest match: what else belongs to it, byte by byte from `end` on.
     pub(crate) run: Option<Run>,
+    /// The operator knows it to be harmless.
+    pub(crate) allowed: bool,
 }
 
 impl Hit {
@@ -130,6 +135,7 @@ impl Hit {
             subtype: None,
             confidence,
             run: None,
+            allowed: false,
         }
     }
 
@@ -162,12 +168,18 @@ pub(crate) enum Step {
 pub(crate) struct Rules {
     rules: Vec<Rule>,
     starts: Starts,
+    gate: Gate,
+    allowed: Allowed,
     longest: usize,
 }
+
+/// Bytes for which it is worth while to look ahead.
+const WORTH_A_LOOK: usize = 64;
 
 pub(crate) struct Rule {
     pub(crate) detector: Detector,
     pub(crate) placeholder: Box<str>,
+    anchor: Anchor,
     kind: Kind,
 }
 
@@ -178,9 +190,9 @@ enum Kind {
 
 impl Rules {
     /// Puts the rules in their order: built-in ones, custom patterns in the order given, then the built-in catch-alls.
-    pub(crate) fn new(built_in: bool, customs: Vec<(Detector, Custom)>) -> Self {
-        let built_in: &'static [BuiltIn] = if built_in { &BUILT_IN } else { &[] };
-        let (catch_all, specific): (Vec<_>, Vec<_>) = built_in.iter().partition(|rule| rule.catch_all);
+    pub(crate) fn new(presets: &[Preset], customs: Vec<(Detector, Custom)>, allowed: Allowed) -> Self {
+        let built_in = BUILT_IN.iter().filter(|rule| presets.contains(&rule.preset));
+        let (catch_all, specific): (Vec<&BuiltIn>, Vec<_>) = built_in.partition(|rule| rule.catch_all);
         let kinds = specific
             .into_iter()
             .map(|rule| (rule.detector.clone(), Kind::BuiltIn(rule)))
@@ -198,10 +210,24 @@ impl Rules {
             .map(|(detector, kind)| Rule {
                 placeholder: format!("[REDACTED:{detector}]").into(),
                 detector,
+                anchor: match &kind {
+                    Kind::BuiltIn(rule) => rule.anchor,
+                    Kind::Custom(_) => Anchor::Start,
+                },
                 kind,
             })
             .collect();
         let starts = Starts::new(&rules);
+        // Rules of packs are asked wherever they can start.
+        let shapes = rules.iter().filter_map(|rule| match &rule.kind {
+            Kind::Custom(custom) => Some(custom.beginning()),
+            Kind::BuiltIn(built_in) if built_in.anchor == Anchor::Start => {
+                let start = ByteSet::that(built_in.starts);
+                Some([start, ByteSet::ALL, ByteSet::ALL, ByteSet::ALL])
+            }
+            Kind::BuiltIn(_) => None,
+        });
+        let gate = Gate::new(presets.contains(&Preset::Standard), shapes);
         let placeholder = rules.iter().map(|rule| rule.placeholder.len()).max().unwrap_or(0);
         let longest = rules
             .iter()
@@ -212,6 +238,8 @@ impl Rules {
         Self {
             rules,
             starts,
+            gate,
+            allowed,
             longest,
         }
     }
@@ -224,6 +252,11 @@ impl Rules {
         &self.rules[rule]
     }
 
+    #[cfg(test)]
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     /// The action for each rule, in order.
     pub(crate) fn actions(&self, of: impl Fn(&Detector) -> Action) -> Box<[Action]> {
         self.rules.iter().map(|rule| of(&rule.detector)).collect()
@@ -234,7 +267,8 @@ impl Rules {
         self.longest
     }
 
-    /// Finds the first match that starts at or after `from`.
+    /// Finds the first match that starts at or after `from`. `scratch` must have forgotten other texts, and within one window
+    /// `from` never decreases.
     pub(crate) fn next(
         &self,
         window: &Window<'_>,
@@ -242,7 +276,68 @@ impl Rules {
         actions: &[Action],
         scratch: &mut Scratch,
     ) -> Step {
-        scratch.forget_text();
+        match self.next_anchored(window, from, actions, scratch) {
+            Ok(step) => step,
+            Err(at) => self.next_anywhere(window, at, actions, scratch),
+        }
+    }
+
+    /// Asks the rules where the gate says that it may be worthwhile. `Err` says from where on the gate does not judge.
+    fn next_anchored(
+        &self,
+        window: &Window<'_>,
+        from: usize,
+        actions: &[Action],
+        scratch: &mut Scratch,
+    ) -> Result<Step, usize> {
+        let until = if window.last {
+            window.bytes.len()
+        } else {
+            window.bytes.len().saturating_sub(gate::REACH)
+        };
+        if until.saturating_sub(from) < WORTH_A_LOOK {
+            return Err(from);
+        }
+        let mut ahead = scratch.ahead.take().unwrap_or_default();
+        let mut at = from;
+        let step = loop {
+            let Some((place, anchors)) = self.gate.next(&mut ahead, window, at, until) else {
+                break Err(at.max(until));
+            };
+            at = place;
+            if window.bytes[at] == b'[' {
+                match self.placeholder(window, at) {
+                    Placeholder::No => {}
+                    Placeholder::Unknown => break Ok(Step::Undecided(at)),
+                    Placeholder::Until(end) if end >= until => break Err(end),
+                    Placeholder::Until(end) => {
+                        at = end;
+                        continue;
+                    }
+                }
+            }
+            let state = self.starts.state_before(window, at);
+            let start = self.starts.table[usize::from(state)][usize::from(window.bytes[at])];
+            if let Some(step) = self.ask(window, at, start, anchors, actions, scratch) {
+                break Ok(step);
+            }
+            at += 1;
+            if at >= until {
+                break Err(at);
+            }
+        };
+        scratch.ahead = Some(ahead);
+        step
+    }
+
+    /// Asks the rules at every place: for the end of what has arrived, and for texts too short to look ahead in.
+    fn next_anywhere(
+        &self,
+        window: &Window<'_>,
+        from: usize,
+        actions: &[Action],
+        scratch: &mut Scratch,
+    ) -> Step {
         let mut at = from;
         let mut state = self.starts.state_before(window, at);
         while let Some((place, start)) = self.starts.next(window.bytes, at, state) {
@@ -258,27 +353,47 @@ impl Rules {
                     }
                 }
             }
-            for &index in self.starts.rules(start) {
-                let index = usize::from(index);
-                if actions[index] == Action::Off {
-                    continue;
-                }
-                match self.rules[index].verify(window, at, scratch) {
-                    Verdict::No => {}
-                    Verdict::More => return Step::Undecided(at),
-                    Verdict::Match(hit) => {
-                        return Step::Found {
-                            start: at,
-                            rule: index,
-                            hit,
-                        };
-                    }
-                }
+            if let Some(step) = self.ask(window, at, start, u8::MAX, actions, scratch) {
+                return step;
             }
             at += 1;
             state = start.state;
         }
         Step::Undecided(window.bytes.len())
+    }
+
+    /// Asks the rules that can start here and have one of these anchors.
+    #[inline]
+    fn ask(
+        &self,
+        window: &Window<'_>,
+        at: usize,
+        start: Start,
+        anchors: u8,
+        actions: &[Action],
+        scratch: &mut Scratch,
+    ) -> Option<Step> {
+        for &index in self.starts.rules(start) {
+            let index = usize::from(index);
+            let rule = &self.rules[index];
+            if rule.anchor as u8 & anchors == 0 || actions[index] == Action::Off {
+                continue;
+            }
+            match rule.verify(window, at, scratch) {
+                Verdict::No => {}
+                Verdict::More => return Some(Step::Undecided(at)),
+                Verdict::Match(mut hit) => {
+                    let value = &window.bytes[at..hit.end];
+                    hit.allowed = self.allowed.has(&rule.detector, value, hit.run.is_some());
+                    return Some(Step::Found {
+                        start: at,
+                        rule: index,
+                        hit,
+                    });
+                }
+            }
+        }
+        None
     }
 
     /// Recognises the engine's own placeholders. They are stepped over, lest `password: [REDACTED:email]` or a pattern
@@ -330,6 +445,11 @@ impl Rule {
             Kind::BuiltIn(rule) => (rule.follows)(byte),
             Kind::Custom(_) => true,
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn anchor(&self) -> Anchor {
+        self.anchor
     }
 
     fn longest(&self) -> usize {

@@ -98,8 +98,14 @@ fn nothing_is_held_longer_than_the_bound_says() {
 fn a_private_key_is_announced_at_its_header_and_swallowed_to_its_end() {
     let mut scanner = Engine::standard().scanner(&Policy::redact_all());
     let mut out = String::new();
-    let _ = scanner.push(&format!("key:\n-----BEGIN RSA PRIVATE {}-----", "KEY"), &mut out);
-    assert_eq!(out, "key:\n[REDACTED:api_secret]", "the header alone proves it");
+    let _ = scanner.push(
+        &format!("key:\n-----BEGIN RSA PRIVATE {}-----\n", "KEY"),
+        &mut out,
+    );
+    assert_eq!(
+        out, "key:\n[REDACTED:api_secret]",
+        "the header and its line end prove it"
+    );
     for _ in 0..1_000 {
         let _ = scanner.push("\nMIIEowIBAAKCAQEA", &mut out);
         assert_eq!(scanner.held_bytes(), 0);

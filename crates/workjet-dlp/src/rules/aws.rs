@@ -13,6 +13,19 @@ use crate::search::{Hit, Verdict, Window};
 
 pub(super) const ID_LONGEST: usize = 20;
 
+const ID_PREFIXES: [&[u8]; 4] = [b"AKIA", b"ASIA", b"ABIA", b"ACCA"];
+
+/// What ids of keys and Bedrock's keys begin with.
+pub(super) const BEGINNINGS: [&[u8]; 7] = [
+    ID_PREFIXES[0],
+    ID_PREFIXES[1],
+    ID_PREFIXES[2],
+    ID_PREFIXES[3],
+    b"A3T",
+    BEDROCK[0].0,
+    BEDROCK[1].0,
+];
+
 pub(super) fn id_starts(byte: u8) -> bool {
     byte == b'A'
 }
@@ -25,7 +38,7 @@ pub(super) fn key_id(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     for (place, byte) in window.bytes[at..].iter().take(ID_LONGEST).enumerate() {
         let fits = match place {
             0..4 => key_id_prefix(&window.bytes[at..=at + place]),
-            _ => matches!(byte, b'A'..=b'Z' | b'2'..=b'7'),
+            _ => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
         };
         if !fits {
             return Verdict::No;
@@ -40,14 +53,29 @@ pub(super) fn key_id(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     if window.bytes[at..end].ends_with(b"EXAMPLE") || distinct(&window.bytes[at + 4..end]) < 5 {
         return Verdict::No;
     }
-    Hit::new(end, Confidence::High).subtype("access_key_id").into()
+    // Amazon writes them in base 32. People who make one up do not care, so a word decides.
+    let base32 = window.bytes[at + 4..end]
+        .iter()
+        .all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'));
+    let said = || Words::before(window.behind(at)).have(ID_WORDS);
+    match base32 || said() {
+        true if base32 => Hit::new(end, Confidence::High).subtype("access_key_id").into(),
+        true => Hit::new(end, Confidence::Medium).subtype("access_key_id").into(),
+        false => Verdict::No,
+    }
 }
+
+pub(super) const ID_WORDS: &[&str] = &[
+    " aws ",
+    " access key ",
+    " accesskey ",
+    " accesskeyid ",
+    " key id ",
+];
 
 /// Whether up to four bytes begin a key id. The fourth byte of `A3T…` is free.
 fn key_id_prefix(start: &[u8]) -> bool {
-    let listed = [&b"AKIA"[..], b"ASIA", b"ABIA", b"ACCA"]
-        .iter()
-        .any(|prefix| prefix.starts_with(start));
+    let listed = ID_PREFIXES.iter().any(|prefix| prefix.starts_with(start));
     listed
         || b"A3T".starts_with(&start[..start.len().min(3)])
             && start
@@ -98,7 +126,7 @@ pub(super) fn secret_key(window: &Window<'_>, at: usize, memo: &mut Memo) -> Ver
         .into()
 }
 
-/// An assignment to a name with `secret` in it, or a key id within 200 bytes.
+/// An assignment to a name such as `secret_access_key` or `aws_…`, or a key id within 200 bytes.
 fn is_announced(behind: &[u8]) -> bool {
     let assigned = behind
         .iter()
@@ -107,7 +135,8 @@ fn is_announced(behind: &[u8]) -> bool {
         .any(|byte| matches!(byte, b'=' | b':' | b'"' | b'\'' | b'>' | b','));
     if assigned
         && Words::before(behind).have(&[
-            " secret ",
+            " secret access ",
+            " secret key ",
             " secretkey ",
             " secretaccesskey ",
             " awssecret ",

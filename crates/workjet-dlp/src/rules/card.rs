@@ -28,9 +28,9 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     if let Glance::TooShort = glance {
         return Verdict::No;
     }
-    let said = Words::before(window.behind(at)).have(CARD_WORDS);
+    let said = Said::before(window.behind(at));
     let issued = match glance {
-        _ if said => Some(ANY_LENGTH),
+        _ if said.payment => Some(ANY_LENGTH),
         Glance::Begins(0) => return Verdict::No,
         Glance::Begins(lengths) => Some(lengths),
         _ => None,
@@ -139,28 +139,55 @@ fn begins_here(window: &Window<'_>, at: usize) -> bool {
     }
 }
 
-fn card(window: &Window<'_>, at: usize, end: usize, digits: &[u8], said: bool) -> Option<Hit> {
+fn card(window: &Window<'_>, at: usize, end: usize, digits: &[u8], said: Said) -> Option<Hit> {
     if !is_card(digits, said) {
         return None;
     }
     let hexadecimal = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit());
     let embedded = hexadecimal(window.byte_before(at)) && hexadecimal(window.byte(end));
-    let listed =
-        !said && digits.len() > 16 && end - at == digits.len() && follows_large_number(window.behind(at));
+    let listed = !said.payment
+        && digits.len() > 16
+        && end - at == digits.len()
+        && follows_large_number(window.behind(at));
     if embedded || listed {
         return None;
     }
-    let confidence = if issued(digits, false) {
+    if !said.payment && (is_glued(window, at, end) || is_list(&window.bytes[at..end])) {
+        return None;
+    }
+    let confidence = if issuer(digits, Said::NOTHING).is_some() {
         Confidence::High
     } else {
         Confidence::Medium
     };
     let hit = Hit::new(end, confidence);
-    Some(if is_test_number(digits) {
-        hit.subtype("test")
-    } else {
-        hit
+    Some(match issuer(digits, said) {
+        _ if is_test_number(digits) => hit.subtype("test"),
+        Some(issuer) => hit.subtype(issuer.name),
+        None => hit,
     })
+}
+
+/// Before a unit or within a word, as in `5124095576030431h` and `PT5124095576030431.5H`.
+fn is_glued(window: &Window<'_>, at: usize, end: usize) -> bool {
+    let letter = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphabetic());
+    let before = letter(window.byte_before(at)) && !window.follows_escape(at);
+    before || letter(window.byte(end))
+}
+
+/// Small numbers in a row: bytes in hexadecimal, `2 3 4 … 12 13`. Single digits with spaces between them may still be a card.
+fn is_list(number: &[u8]) -> bool {
+    let groups = || number.split(|byte| !byte.is_ascii_digit());
+    let longest = groups().map(<[u8]>::len).max().unwrap_or(0);
+    let counts = || {
+        groups()
+            .zip(groups().skip(1))
+            .all(|(a, b)| b[0] == a[0] + 1 || (a[0], b[0]) == (b'9', b'0'))
+    };
+    match longest {
+        1 => counts(),
+        longest => longest == 2,
+    }
 }
 
 /// In a table of 64-bit numbers one in a hundred looks like a card; the number before it hardly ever does as well.
@@ -180,17 +207,17 @@ fn follows_large_number(behind: &[u8]) -> bool {
         .iter()
         .map(|digit| digit - b'0')
         .collect();
-    between > 0 && digits > 16 && (digits > MAX_DIGITS || !is_card(&number, false))
+    between > 0 && digits > 16 && (digits > MAX_DIGITS || !is_card(&number, Said::NOTHING))
 }
 
-fn is_card(digits: &[u8], said: bool) -> bool {
+fn is_card(digits: &[u8], said: Said) -> bool {
     if !(MIN_DIGITS..=MAX_DIGITS).contains(&digits.len()) || !luhn(digits) {
         return false;
     }
     let varied = digits.iter().any(|digit| *digit != digits[0]);
     // Without an issuer's prefix a number needs the word before it, and must not look like a time stamp.
-    let by_word = said && digits[0] != 1;
-    varied && (issued(digits, said) || by_word)
+    let by_word = said.card && digits[0] != 1;
+    varied && (issuer(digits, said).is_some() || by_word)
 }
 
 /// The lengths of the card numbers that begin with these digits, at most six, and need no word before them: a bit for each.
@@ -203,29 +230,62 @@ fn lengths_of(digits: &[u8]) -> u32 {
     issuers.fold(0, |lengths, issuer| lengths | issuer.lengths)
 }
 
-fn issued(digits: &[u8], said: bool) -> bool {
+/// Who issued it. Of several, the one with the narrowest range.
+fn issuer(digits: &[u8], said: Said) -> Option<&'static Issuer> {
     let prefix = number(&digits[..MAX_PLACES]);
     ISSUERS
         .iter()
-        .any(|issuer| issuer.issues(prefix, digits.len()) && (said || !issuer.needs_word))
+        .filter(|issuer| issuer.issues(prefix, digits.len()) && (said.payment || !issuer.needs_word))
+        .min_by_key(|issuer| issuer.last - issuer.first)
 }
+
+/// What the words before a number say.
+#[derive(Clone, Copy)]
+struct Said {
+    /// That it is of a card: any length, and no issuer's prefix needed.
+    card: bool,
+    /// That it has to do with paying: prefixes count which other numbers often have too.
+    payment: bool,
+}
+
+impl Said {
+    const NOTHING: Self = Self {
+        card: false,
+        payment: false,
+    };
+
+    fn before(behind: &[u8]) -> Self {
+        let words = Words::before(behind);
+        let card = words.have(CARD_WORDS);
+        let payment = card || words.have(PAYMENT_WORDS);
+        Self { card, payment }
+    }
+}
+
+#[rustfmt::skip]
+pub(super) const PAYMENT_WORDS: &[&str] = &[
+    " pay ", " paid ", " paying ", " payment ", " payments ", " charge ", " charged ", " billing ", " billed ", " bill ",
+    " purchase ", " checkout ", " use ",
+];
 
 #[rustfmt::skip]
 pub(super) const CARD_WORDS: &[&str] = &[
     " card ", " cards ", " cardnumber ", " creditcard ", " credit ", " debit ", " visa ", " mastercard ",
-    " maestro ", " amex ", " pan ", " cc ", " ccn ", " ccnum ",
+    " maestro ", " amex ", " pan ", " cc ", " ccn ", " ccnum ", " discover ", " diners ", " jcb ", " unionpay ",
+    " rupay ", " kreditkarte ", " kartennummer ", " karte ", " carte ", " tarjeta ", " carta ", " kaart ", " kort ",
 ];
 
 /// A range of numbers, and the lengths issued.
-struct Issuer {
+pub(super) struct Issuer {
+    pub(super) name: &'static str,
     /// The first six digits of the first.
-    first: u32,
+    pub(super) first: u32,
     /// The first six digits of the last.
-    last: u32,
+    pub(super) last: u32,
     /// A bit for each length.
-    lengths: u32,
+    pub(super) lengths: u32,
     /// Too common among other numbers to count without a word.
-    needs_word: bool,
+    pub(super) needs_word: bool,
 }
 
 impl Issuer {
@@ -245,15 +305,16 @@ fn number(digits: &[u8]) -> u32 {
         .fold(0, |number, digit| 10 * number + u32::from(*digit))
 }
 
-/// Prefixes `low` to `high`, read as that many leading digits.
-const fn issuer(low: u32, high: u32, places: usize, lengths: &[usize]) -> Issuer {
-    let scale = 10_u32.pow((MAX_PLACES - places) as u32);
+/// Prefixes `low` to `high`, each of as many leading digits as `low` has.
+const fn issues(name: &'static str, low: u32, high: u32, lengths: &[usize]) -> Issuer {
+    let scale = 10_u32.pow(MAX_PLACES as u32 - 1 - low.ilog10());
     let (mut bits, mut index) = (0, 0);
     while index < lengths.len() {
         bits |= 1 << lengths[index];
         index += 1;
     }
     Issuer {
+        name,
         first: low * scale,
         last: (high + 1) * scale - 1,
         lengths: bits,
@@ -261,58 +322,71 @@ const fn issuer(low: u32, high: u32, places: usize, lengths: &[usize]) -> Issuer
     }
 }
 
-const fn with_word(low: u32, high: u32, places: usize, lengths: &[usize]) -> Issuer {
-    let mut issuer = issuer(low, high, places, lengths);
+const fn with_word(name: &'static str, low: u32, high: u32, lengths: &[usize]) -> Issuer {
+    let mut issuer = issues(name, low, high, lengths);
     issuer.needs_word = true;
     issuer
 }
 
-static ISSUERS: &[Issuer] = &[
-    // Visa
-    issuer(4, 4, 1, &[13, 16, 18, 19]),
-    // Mastercard
-    issuer(51, 55, 2, &[16]),
-    issuer(2221, 2720, 4, &[16]),
-    // American Express
-    issuer(34, 34, 2, &[15]),
-    issuer(37, 37, 2, &[15]),
-    // Diners Club
-    issuer(300, 305, 3, &[14, 16, 19]),
-    issuer(36, 36, 2, &[14, 16, 19]),
-    issuer(38, 39, 2, &[14, 16, 19]),
-    // Discover
-    issuer(6011, 6011, 4, &[16, 19]),
-    issuer(644, 649, 3, &[16, 19]),
-    issuer(65, 65, 2, &[16, 19]),
-    issuer(622_126, 622_925, 6, &[16, 19]),
-    // JCB
-    issuer(3528, 3589, 4, &[16, 17, 18, 19]),
-    issuer(2131, 2131, 4, &[15]),
-    issuer(1800, 1800, 4, &[15]),
-    // UnionPay
-    issuer(62, 62, 2, &[14, 15, 16, 17, 18, 19]),
-    issuer(81, 81, 2, &[14, 15, 16, 17, 18, 19]),
-    // Mir
-    issuer(2200, 2204, 4, &[16, 17, 18, 19]),
-    // Troy
-    issuer(979_200, 979_289, 6, &[16]),
-    // Elo
-    issuer(636_297, 636_297, 6, &[16]),
-    issuer(636_368, 636_368, 6, &[16]),
-    issuer(509_000, 509_999, 6, &[16]),
-    issuer(506_699, 506_778, 6, &[16]),
-    issuer(650_031, 650_901, 6, &[16]),
-    // Hipercard
-    issuer(606_282, 606_282, 6, &[16]),
-    // Verve
-    issuer(506_099, 506_198, 6, &[16, 18, 19]),
-    issuer(507_865, 507_964, 6, &[16, 18, 19]),
-    // Maestro
-    with_word(493_698, 493_698, 6, &[12, 13, 14, 15, 16, 17, 18, 19]),
-    with_word(50, 50, 2, &[12, 13, 14, 15, 16, 17, 18, 19]),
-    with_word(56, 59, 2, &[12, 13, 14, 15, 16, 17, 18, 19]),
-    with_word(63, 63, 2, &[12, 13, 14, 15, 16, 17, 18, 19]),
-    with_word(67, 67, 2, &[12, 13, 14, 15, 16, 17, 18, 19]),
+const MAESTRO: &[usize] = &[12, 13, 14, 15, 16, 17, 18, 19];
+
+/// Ranges as [payment processors know them](https://github.com/braintree/credit-card-type).
+#[rustfmt::skip]
+pub(super) static ISSUERS: &[Issuer] = &[
+    issues("visa", 4, 4, &[13, 16, 18, 19]),
+    issues("mastercard", 51, 55, &[16]),
+    issues("mastercard", 2221, 2720, &[16]),
+    issues("amex", 34, 34, &[15]),
+    issues("amex", 37, 37, &[15]),
+    issues("diners", 300, 305, &[14, 16, 19]),
+    issues("diners", 36, 36, &[14, 16, 19]),
+    issues("diners", 38, 39, &[14, 16, 19]),
+    issues("discover", 6011, 6011, &[16, 19]),
+    issues("discover", 644, 649, &[16, 19]),
+    issues("discover", 65, 65, &[16, 19]),
+    issues("discover", 622_126, 622_925, &[16, 19]),
+    issues("jcb", 3528, 3589, &[16, 17, 18, 19]),
+    issues("jcb", 2131, 2131, &[15]),
+    issues("jcb", 1800, 1800, &[15]),
+    issues("unionpay", 62, 62, &[14, 15, 16, 17, 18, 19]),
+    issues("unionpay", 81, 81, &[14, 15, 16, 17, 18, 19]),
+    issues("mir", 2200, 2204, &[16, 17, 18, 19]),
+    issues("troy", 979_200, 979_289, &[16]),
+    issues("elo", 401_178, 401_179, &[16]),
+    issues("elo", 438_935, 438_935, &[16]),
+    issues("elo", 451_416, 451_416, &[16]),
+    issues("elo", 457_631, 457_632, &[16]),
+    issues("elo", 504_175, 504_175, &[16]),
+    issues("elo", 506_699, 506_778, &[16]),
+    issues("elo", 509_000, 509_999, &[16]),
+    issues("elo", 627_780, 627_780, &[16]),
+    issues("elo", 636_297, 636_297, &[16]),
+    issues("elo", 636_368, 636_368, &[16]),
+    issues("elo", 650_031, 650_033, &[16]),
+    issues("elo", 650_035, 650_051, &[16]),
+    issues("elo", 650_405, 650_598, &[16]),
+    issues("elo", 650_700, 650_727, &[16]),
+    issues("elo", 650_901, 650_978, &[16]),
+    issues("elo", 651_652, 651_679, &[16]),
+    issues("elo", 655_000, 655_058, &[16]),
+    issues("hipercard", 606_282, 606_282, &[16]),
+    issues("hiper", 637_095, 637_095, &[16]),
+    issues("hiper", 637_568, 637_568, &[16]),
+    issues("hiper", 637_599, 637_612, &[16]),
+    issues("verve", 506_099, 506_198, &[16, 18, 19]),
+    issues("verve", 507_865, 507_964, &[16, 18, 19]),
+    issues("rupay", 508_500, 508_999, &[16]),
+    issues("rupay", 606_985, 607_984, &[16]),
+    issues("rupay", 608_001, 608_500, &[16]),
+    issues("rupay", 652_150, 653_149, &[16]),
+    issues("dankort", 5019, 5019, &[16]),
+    // Too common among other numbers to count without a word.
+    with_word("maestro", 493_698, 493_698, MAESTRO),
+    with_word("maestro", 50, 50, MAESTRO),
+    with_word("maestro", 56, 59, MAESTRO),
+    with_word("maestro", 63, 63, MAESTRO),
+    with_word("maestro", 67, 67, MAESTRO),
+    with_word("jcb", 35, 35, &[16]),
 ];
 
 /// Numbers that payment processors publish for testing. They are redacted as well: who sends them may not know.

@@ -97,7 +97,7 @@ fn local_part(window: &Window<'_>, at: usize) -> Result<usize, Local> {
             '@' if here > at && !dot_before => return Ok(here),
             '.' if here > at && !dot_before => {}
             '!' | '#' | '$' | '%' | '\'' | '*' | '+' | '-' | '^' | '_' | '~' if here > at => {}
-            letter if letter.is_alphanumeric() => {}
+            letter if of_word(letter) => {}
             _ => return Err(Local::EndsAt(here)),
         }
         here += char.len_utf8();
@@ -125,7 +125,7 @@ fn domain(window: &Window<'_>, sign: usize) -> Result<Option<(usize, char)>, Not
             Peek::Edge => None,
             Peek::Unknown => return Err(NotYet),
         };
-        let within = char.filter(|char| char.is_alphanumeric() || *char == '-');
+        let within = char.filter(|char| of_word(*char) || *char == '-');
         if let Some(char) = within {
             let end = here + char.len_utf8();
             if end - start > MAX_DOMAIN || end - label > MAX_LABEL || (here == label && char == '-') {
@@ -154,13 +154,20 @@ fn domain(window: &Window<'_>, sign: usize) -> Result<Option<(usize, char)>, Not
     Ok(best)
 }
 
+/// A letter, a digit, or a mark that stands with letters: accents, and what joins consonants in the scripts of India.
+fn of_word(char: char) -> bool {
+    char.is_alphanumeric()
+        || matches!(char, '\u{300}'..='\u{36F}' | '\u{E3A}' | '\u{E47}'..='\u{E4E}' | '\u{1039}' | '\u{103A}' | '\u{17D2}')
+        || matches!(u32::from(char), 0x900..=0xDFF if u32::from(char) & 0x7F == 0x4D || char == '\u{DCA}')
+}
+
 /// Letters only and at least two, or an encoded one (RFC 5890).
 fn is_top_level(label: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(label) else {
         return false;
     };
     let encoded = text.len() > 4 && label[..4].eq_ignore_ascii_case(b"xn--") && !text.ends_with('-');
-    encoded || (text.chars().all(char::is_alphabetic) && text.chars().nth(1).is_some())
+    encoded || (text.chars().all(|char| of_word(char) && !char.is_numeric()) && text.chars().nth(1).is_some())
 }
 
 /// Not `git@host:path`, `package@1.2.3-rc.one` or `icon@2x.png`.

@@ -34,20 +34,22 @@ pub(super) fn url_password(window: &Window<'_>, at: usize, _: &mut Memo) -> Verd
     {
         return Verdict::No;
     }
+    // An `@` may stand in the password too: the last one in the authority ends it, as browsers read it.
     let rest = &window.bytes[at..];
-    let length = rest
+    let authority = rest
         .iter()
         .take(MAX_URL_PASSWORD + 1)
-        .take_while(|byte| of_userinfo(**byte))
+        .take_while(|byte| of_userinfo(**byte) || **byte == b'@')
         .count();
-    match rest.get(length) {
-        _ if length > MAX_URL_PASSWORD => return Verdict::No,
-        None => return window.starved(),
-        Some(b'@') => {}
-        Some(_) => return Verdict::No,
+    if authority == rest.len() && authority <= MAX_URL_PASSWORD && !window.last {
+        return Verdict::More;
     }
+    let Some(length) = rest[..authority].iter().rposition(|byte| *byte == b'@') else {
+        return Verdict::No;
+    };
     let password = &rest[..length];
-    if is_placeholder(password)
+    if length < 3
+        || is_placeholder(password)
         || [&b"password"[..], b"passwd", b"pass", b"pwd", b"secret"].contains(&password)
     {
         return Verdict::No;
@@ -81,7 +83,7 @@ pub(super) fn webhook_follows(byte: u8) -> bool {
 }
 
 /// Addresses where whoever knows the path may post.
-const WEBHOOKS: &[&[u8]] = &[
+pub(crate) const WEBHOOKS: &[&[u8]] = &[
     b"hooks.slack.com/services/",
     b"hooks.slack.com/workflows/",
     b"discord.com/api/webhooks/",
@@ -224,10 +226,20 @@ pub(super) fn assigned_follows(byte: u8) -> bool {
 
 /// `name = value`, `"name": "value"`, `name is value`: random-looking values of secret-sounding names.
 pub(super) fn assigned(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
-    // A glance, before the name is read: most spaces follow a word, and `is` and `was` end alike.
+    // A glance, before the name is read: most spaces follow a word, but not `is`, `was`, `to` or an option.
     match window.byte_before(at) {
         Some(b' ' | b'\t') => match window.byte_before(at - 1) {
-            Some(byte) if byte.is_ascii_alphanumeric() && byte != b's' => return Verdict::No,
+            Some(byte) if byte.is_ascii_alphanumeric() => {
+                let behind = window.behind(at - 1);
+                let verb = match byte {
+                    b's' => behind.ends_with(b" is") || behind.ends_with(b" was"),
+                    b'o' => behind.ends_with(b" to"),
+                    _ => false,
+                };
+                if !verb && !name::follows_flag(behind) {
+                    return Verdict::No;
+                }
+            }
             _ => {}
         },
         Some(byte) if assigned_follows(byte) => {}
@@ -302,13 +314,16 @@ fn runs_on(byte: u8) -> bool {
 fn is_password(value: &[u8], quoted: bool) -> bool {
     let classes = Classes::of(value);
     let digits = value.iter().all(u8::is_ascii_digit);
-    let chosen = (classes.digit && classes.letter()) || (classes.symbol && classes.letter()) || digits;
+    let chosen = (classes.digit && classes.letter())
+        || (classes.symbol && classes.letter())
+        || digits
+        || (value.len() >= 10 && is_scrambled(value) && !is_wordy(value));
     value.len() >= 6 && chosen && distinct(value) >= 4 && !is_placeholder(value) && !is_code(value, quoted)
 }
 
 fn is_secret(value: &[u8], quoted: bool) -> bool {
     let classes = Classes::of(value);
-    let letters_alone = !classes.digit && classes.lower && classes.upper && value.len() >= 20;
+    let letters_alone = !classes.digit && value.len() >= 12 && is_scrambled(value);
     value.len() >= 10
         && classes.letter()
         && (classes.digit || letters_alone)
@@ -316,6 +331,14 @@ fn is_secret(value: &[u8], quoted: bool) -> bool {
         && !is_placeholder(value)
         && !is_wordy(value)
         && !is_code(value, quoted)
+}
+
+/// Letters that change their case too often for the words of a name.
+fn is_scrambled(value: &[u8]) -> bool {
+    let letters = |pair: &&[u8]| pair.iter().all(u8::is_ascii_alphabetic);
+    let changes = |pair: &&[u8]| pair[0].is_ascii_lowercase() != pair[1].is_ascii_lowercase();
+    let pairs = value.windows(2).filter(letters);
+    7 * pairs.filter(changes).count() >= 2 * value.len()
 }
 
 /// Calls, look-ups and paths: the value is elsewhere.
@@ -331,5 +354,21 @@ fn is_code(value: &[u8], quoted: bool) -> bool {
             .split(|byte| *byte == b'.')
             .all(|part| part.first().is_some_and(u8::is_ascii_alphabetic))
         && is_wordy(value);
-    call || path || attribute
+    // `crate::Token`, `&self.secret`, `_bindgen_ty_5`
+    let item = value.windows(2).any(|pair| pair == b"::") || (!quoted && value.starts_with(b"&"));
+    let compared = value.windows(3).any(|three| {
+        matches!(three, [b'!', b'=', _] | [b'-', b'>', _]) || (three.starts_with(b"==") && three[2] != b'=')
+    });
+    let snake = value
+        .iter()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
+        && value.starts_with(b"_")
+        && !quoted;
+    let constant = !quoted
+        && value.contains(&b'_')
+        && value
+            .iter()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
+        && is_wordy(value);
+    constant || call || path || attribute || (item && !quoted) || (compared && !quoted) || snake
 }

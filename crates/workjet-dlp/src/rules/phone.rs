@@ -38,6 +38,18 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     let mut number = Number::new(window, at, said);
     let mut best = None;
     let mut here = at + usize::from(number.plus);
+    if window.bytes[at] == b'(' && window.byte(at + 1) == Some(b'+') {
+        match calling_code(window, at + 2) {
+            Ok(Some(digits)) => {
+                number.plus = true;
+                number.push(digits, false);
+                here = at + 3 + digits.len();
+                here += usize::from(matches!(window.byte(here), Some(b' ' | b'-')));
+            }
+            Ok(None) => return Verdict::No,
+            Err(NotYet) => return window.starved(),
+        }
+    }
     loop {
         // A group of digits, perhaps in parentheses.
         let opened = window.byte(here) == Some(b'(');
@@ -63,7 +75,7 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
                 }
                 break;
             }
-            if number.can_go_on(&window.bytes[first..here]) {
+            if (opened && number.groups == 0 && digits <= 2) || number.can_go_on(&window.bytes[first..here]) {
                 return Verdict::More;
             }
             break;
@@ -107,6 +119,22 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
             }
             Ok(end) => Hit::new(end, confidence).into(),
         },
+    }
+}
+
+/// The digits of `(+49)` after its plus.
+fn calling_code<'t>(window: &Window<'t>, at: usize) -> Result<Option<&'t [u8]>, NotYet> {
+    let rest = &window.bytes[at..];
+    let digits = rest
+        .iter()
+        .take(4)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    match rest.get(digits) {
+        // What separates it from the next group must be in view too.
+        Some(b')') if rest.len() > digits + 1 => Ok((1..4).contains(&digits).then_some(&rest[..digits])),
+        None | Some(b')') => Err(NotYet),
+        Some(_) => Ok(None),
     }
 }
 
@@ -162,6 +190,10 @@ struct Number {
     parenthesis: Option<usize>,
     separator: Option<u8>,
     one_separator: bool,
+    /// The separator after the first, if all of those are the same.
+    later_separators: [u8; 1],
+    /// After a letter and a hyphen: `R-07161-27322`.
+    glued: bool,
     /// Pairs of digits in a longer row, such as a dump of bytes.
     in_row: bool,
 }
@@ -178,6 +210,11 @@ impl Number {
             parenthesis: None,
             separator: None,
             one_separator: true,
+            later_separators: [0],
+            glued: window.byte_before(at) == Some(b'-')
+                && window
+                    .byte_before(at - 1)
+                    .is_some_and(|byte| byte.is_ascii_alphanumeric()),
             in_row: is_in_row(window.behind(at)),
         }
     }
@@ -200,6 +237,13 @@ impl Number {
     }
 
     fn separated_by(&mut self, separator: u8) {
+        if self.separator.is_some() {
+            self.later_separators = match self.later_separators {
+                [0] => [separator],
+                [same] if same == separator => [same],
+                _ => [b'?'],
+            };
+        }
         self.one_separator &= *self.separator.get_or_insert(separator) == separator;
     }
 
@@ -222,6 +266,10 @@ impl Number {
         if self.said {
             return digits.len() <= 15;
         }
+        // Brazil's areas have two digits, and any may come first.
+        if self.parenthesis == Some(0) && self.lengths[0] == 2 && first != 0 {
+            return digits.len() <= 11;
+        }
         // North American, with or without the leading 1; or a trunk zero.
         let local = if first == 1 { &digits[1..] } else { digits };
         match first {
@@ -231,9 +279,9 @@ impl Number {
                     && local.get(1).is_none_or(|digit| *digit <= 8);
                 let group = more.len() <= 4 || self.parenthesis.is_some();
                 area && local.len() <= 10
-                    && local
-                        .get(3)
-                        .is_none_or(|digit| *digit >= 2 || self.parenthesis.is_some())
+                    && local.get(3).is_none_or(|digit| {
+                        *digit >= 2 || self.parenthesis.is_some() || local.starts_with(&[5, 5, 5])
+                    })
                     && group
             }
         }
@@ -249,12 +297,16 @@ impl Number {
         if self.plus {
             return international(digits).then_some(Confidence::High);
         }
-        if let [0, 0, rest @ ..] = digits {
-            return ((self.said || self.groups > 1) && international(rest)).then_some(Confidence::Medium);
+        if let [0, 0, rest @ ..] = digits
+            && international(rest)
+            && (self.said || self.is_dialled_abroad(rest))
+        {
+            return Some(Confidence::Medium);
         }
         let grouped = matches!(lengths, [3, 3, 4] | [1, 3, 3, 4])
             || (matches!(lengths, [3, 7]) && self.parenthesis == Some(0));
-        if grouped && north_american(digits) && self.separator != Some(b'/') {
+        let separated = self.separator != Some(b'/') && (self.separator != Some(b'.') || self.one_separator);
+        if grouped && north_american(digits) && separated {
             return Some(if self.said {
                 Confidence::High
             } else {
@@ -274,8 +326,26 @@ impl Number {
         }
         let varied = digits.iter().any(|digit| *digit != digits[0]);
         let length = if self.groups == 1 { 7..=13 } else { 7..=15 };
-        (self.said && varied && length.contains(&digits.len()) && !is_date(digits, lengths))
+        let decimal =
+            self.separator == Some(b'.') && matches!(lengths, [_, _]) && !matches!(lengths, [3..=4, 4]);
+        (self.said && varied && length.contains(&digits.len()) && !is_date(digits, lengths) && !decimal)
             .then_some(Confidence::Medium)
+    }
+
+    /// `0049 30 …`, `00 49 …`: the calling code ends where a group does, and no trunk zero follows it, as in a row of
+    /// hexadecimal numbers.
+    fn is_dialled_abroad(&self, digits: &[u8]) -> bool {
+        let lengths = &self.lengths[..self.groups];
+        let Some(plan) = plan(digits) else { return false };
+        let code = match lengths {
+            [2, code, _, ..] => *code,
+            [code, _, ..] => code.saturating_sub(2),
+            _ => return false,
+        };
+        let trunk = digits[plan.code_digits] == 0 && plan.code != 39;
+        // `0061 3099 0315`: code points.
+        let quads = lengths.iter().all(|length| matches!(length, 4 | 5));
+        code == plan.code_digits && !trunk && !self.in_row && !quads
     }
 
     /// The ways in which countries with a leading zero group their numbers.
@@ -293,8 +363,20 @@ impl Number {
             [5, 5..=6] | [4, 6..=7] | [3, 6..=8] => true,
             _ => false,
         };
-        usual && digits[0] == 0 && digits[1] != 0 && (9..=11).contains(&digits.len()) && self.one_separator
-            || (matches!(lengths, [2, 4, 4]) && self.parenthesis == Some(0) && digits[0] == 0)
+        let trunk = digits[0] == 0 && digits[1] != 0 && !self.glued;
+        // `(020) 7946 0958`
+        let area =
+            self.parenthesis == Some(0) && (2..=5).contains(&lengths[0]) && (8..=11).contains(&digits.len());
+        // Sweden: `08-12 34 56`
+        let hyphen_first = self.separator == Some(b'-')
+            && self.later_separators == [b' ']
+            && matches!(lengths, [2..=4, 2..=3, 2..=3, 2] | [2..=4, 2..=3, 2..=3])
+            && (8..=10).contains(&digits.len());
+        // Brazil: `(11) 96123-4567`
+        let brazil =
+            matches!(lengths, [2, 5, 4]) && self.parenthesis == Some(0) && digits[0] != 0 && digits[2] == 9;
+        trunk && (usual && (9..=11).contains(&digits.len()) && self.one_separator || area || hyphen_first)
+            || brazil
     }
 }
 
@@ -315,7 +397,9 @@ fn north_american(digits: &[u8]) -> bool {
     let [a, b, _, x, y, z, ..] = *local else {
         return false;
     };
-    local.len() == 10 && a >= 2 && b <= 8 && x >= 2 && !(y == 1 && z == 1)
+    // The area of films and examples has any exchange.
+    let fictional = matches!(local, [5, 5, 5, ..]);
+    local.len() == 10 && (fictional || (a >= 2 && b <= 8 && x >= 2 && !(y == 1 && z == 1)))
 }
 
 /// `2024-05-17`, `17 05 2024`, `20240517`.
@@ -330,18 +414,26 @@ fn is_date(digits: &[u8], lengths: &[usize]) -> bool {
 }
 
 fn is_varied_pairs(digits: &[u8]) -> bool {
-    // `01 02 03 04 05` is a count, not a number.
-    !digits
+    // `01 02 03 04 05` is a count and `01 01 01 01 01` a filling, not a number.
+    let same = digits
         .chunks(2)
         .zip(digits.chunks(2).skip(1))
-        .all(|(a, b)| a[0] * 10 + a[1] + 1 == b[0] * 10 + b[1])
+        .filter(|(a, b)| a == b)
+        .count();
+    same < 2
+        && !digits
+            .chunks(2)
+            .zip(digits.chunks(2).skip(1))
+            .all(|(a, b)| a[0] * 10 + a[1] + 1 == b[0] * 10 + b[1])
 }
 
 fn is_in_row(behind: &[u8]) -> bool {
-    matches!(behind, [.., before, a, b, b' '] if !before.is_ascii_alphanumeric() && a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
+    behind.ends_with(b"hex!(\"")
+        || matches!(behind, [.., before, a, b, b' '] if !before.is_ascii_alphanumeric() && a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
 }
 
-fn is_announced(behind: &[u8]) -> bool {
+/// Whether words before it say that a telephone number follows.
+pub(super) fn is_announced(behind: &[u8]) -> bool {
     // The words must stand close: another number between belongs to them instead.
     let near = &behind[behind
         .iter()
@@ -351,21 +443,33 @@ fn is_announced(behind: &[u8]) -> bool {
         return true;
     }
     let words = Words::within(near, 48);
-    words.have(CALLING_WORDS) && words.end_with(&[" at ", " on ", " to ", " is "])
-        || words.end_with(&[" registered "])
+    words.have(CALLING_WORDS) && words.end_with(&[" at ", " on ", " to ", " is ", " under "])
+        || (words.end_with(LAST_WORDS) && !near.trim_ascii_end().ends_with(b"="))
 }
 
 #[rustfmt::skip]
 pub(super) const PHONE_WORDS: &[&str] = &[
     " phone ", " phones ", " telephone ", " tel ", " telefon ", " mobile ", " cell ", " cellphone ",
     " fax ", " desk ", " whatsapp ", " sms ", " handy ", " phonenumber ", " mob ", " call ", " dial ",
-    " hotline ", " voicemail ",
+    " hotline ", " voicemail ", " landline ", " helpline ", " pager ", " direct line ", " office line ",
+    " phone line ", " support line ", " contact number ", " contact no ", " customer service ",
+    " customer support ", " emergency contact ", " my number ", " his number ", " her number ",
+    " their number ", " our number ", " your number ", " new number ", " office number ",
+    " home number ", " work number ", " mobil ", " mobilnummer ", " handynummer ", " telefonnummer ",
+    " rufnummer ", " telefono ", " movil ", " celular ", " cellulare ", " telefoon ", " gsm ", " tlf ",
+    " puhelin ", " telefone ", " signal ", " telegram ", " viber ", " ph ",
 ];
 
 #[rustfmt::skip]
 pub(super) const CALLING_WORDS: &[&str] = &[
-    " call ", " answering ", " reach ", " text ", " message ", " messages ", " contact ", " ring ",
-    " calls ",
+    " call ", " answering ", " reach ", " reached ", " text ", " message ", " messages ", " contact ", " ring ",
+    " calls ", " phoned ", " texted ",
+];
+
+/// Directly before the number.
+#[rustfmt::skip]
+pub(super) const LAST_WORDS: &[&str] = &[
+    " registered ", " contact ", " ring ", " called ", " phoned ", " texted ", " calling ",
 ];
 
 /// A space, `ext.`, a space and digits.

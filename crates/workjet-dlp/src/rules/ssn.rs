@@ -3,6 +3,7 @@
 //! Areas, groups and serials as the
 //! [Social Security Administration](https://www.ssa.gov/employer/randomization.html) issues them.
 
+use super::phone;
 use crate::context::Words;
 use crate::finding::Confidence;
 use crate::memo::Memo;
@@ -58,7 +59,7 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     }
     let said = Words::before(window.behind(at)).have(SSN_WORDS);
     let glued = before.is_some_and(of_word) && !window.follows_escape(at);
-    if !said && (glued || !matches!(separator, Some(b'-' | b' '))) {
+    if !said && (glued || !matches!(separator, Some(b'-' | b' ')) || phone::is_announced(window.behind(at))) {
         return Verdict::No;
     }
     let confidence = if said {

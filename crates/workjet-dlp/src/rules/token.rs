@@ -18,7 +18,7 @@ pub(super) fn pem_starts(byte: u8) -> bool {
 }
 
 /// `-----BEGIN … PRIVATE KEY-----` ([RFC 7468](https://www.rfc-editor.org/rfc/rfc7468)), OpenPGP's `… KEY BLOCK` too. The
-/// header alone proves it.
+/// header and a character that may follow it prove it; in prose and code a quote does.
 pub(super) fn pem(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     let rest = &window.bytes[at..];
     let Some(rest) = rest.strip_prefix(BEGIN) else {
@@ -45,6 +45,12 @@ pub(super) fn pem(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
         return Verdict::No;
     }
     let end = at + BEGIN.len() + length + DASHES.len();
+    match window.byte(end) {
+        None => return window.starved(),
+        Some(b' ' | b'\t' | b'\r' | b'\n' | b'\\' | b'+' | b'/') => {}
+        Some(next) if next.is_ascii_alphanumeric() => {}
+        Some(_) => return Verdict::No,
+    }
     Hit::new(end, Confidence::High)
         .subtype("private_key")
         .run(Run::Pem(Pem::default()))
@@ -55,6 +61,9 @@ const MAX_HEADER: usize = 256;
 const PAYLOAD: usize = 8;
 
 pub(super) const JWT_LONGEST: usize = MAX_HEADER + 1 + PAYLOAD;
+
+/// `{"` in base 64.
+pub(super) const JWT_BEGINS: &[u8] = b"eyJ";
 
 pub(super) fn jwt_starts(byte: u8) -> bool {
     byte == b'e'
@@ -67,8 +76,8 @@ pub(super) fn jwt(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
         return Verdict::No;
     }
     let rest = &window.bytes[at..];
-    if !rest.starts_with(b"eyJ") {
-        return if b"eyJ".starts_with(rest) {
+    if !rest.starts_with(JWT_BEGINS) {
+        return if JWT_BEGINS.starts_with(rest) {
             window.starved()
         } else {
             Verdict::No

@@ -5,9 +5,11 @@
 
 use std::sync::LazyLock;
 
+use super::formats::FORMATS;
 use crate::checksum::base62_crc32;
 use crate::entropy::{Classes, distinct, is_placeholder, is_wordy};
 use crate::finding::Confidence;
+use crate::gate::sieve::ByteSet;
 use crate::memo::Memo;
 use crate::run::Run;
 use crate::search::{Hit, Verdict, Window};
@@ -28,6 +30,21 @@ pub(super) const LONGEST: usize = {
 
 pub(super) fn starts(byte: u8) -> bool {
     byte == b'w' || FORMATS.iter().any(|format| format.prefix.as_bytes()[0] == byte)
+}
+
+/// What the tokens of every format begin with: the prefix and four bytes of the body.
+pub(super) fn prefixes() -> impl Iterator<Item = Vec<ByteSet>> {
+    let workjet = [
+        ByteSet::of(b"w"),
+        ByteSet::of(b"j"),
+        ByteSet::of(b"_"),
+        ByteSet::that(lower),
+    ];
+    let others = FORMATS.iter().map(|format| {
+        let prefix = format.prefix.bytes().map(|byte| ByteSet::of(&[byte]));
+        prefix.chain([ByteSet::that(format.alphabet); 4]).collect()
+    });
+    std::iter::once(workjet.to_vec()).chain(others)
 }
 
 pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
@@ -72,13 +89,13 @@ static SECOND_BYTES: [u128; 256] = {
     table
 };
 
-struct Format {
-    vendor: &'static str,
-    prefix: &'static str,
-    alphabet: fn(u8) -> bool,
+pub(super) struct Format {
+    pub(super) vendor: &'static str,
+    pub(super) prefix: &'static str,
+    pub(super) alphabet: fn(u8) -> bool,
     /// Bytes after the prefix that prove the token: all of them, if `exact`.
-    body: usize,
-    exact: bool,
+    pub(super) body: usize,
+    pub(super) exact: bool,
     check: fn(&[u8], &[u8]) -> bool,
 }
 
@@ -86,6 +103,11 @@ impl Format {
     fn verify(&self, window: &Window<'_>, at: usize) -> Verdict {
         let prefix = self.prefix.as_bytes();
         let rest = &window.bytes[at..];
+        // One byte dismisses most of those that begin alike.
+        let last = prefix.len() - 1;
+        if rest.get(last).is_some_and(|byte| *byte != prefix[last]) {
+            return Verdict::No;
+        }
         if !rest.starts_with(prefix) {
             return if prefix.starts_with(rest) {
                 window.starved()
@@ -171,51 +193,47 @@ fn workjet(window: &Window<'_>, at: usize) -> Verdict {
 
 const WORKJET_LONGEST: usize = 2 + 1 + 16 + 1 + 16 + 1 + 43 + 1 + 6;
 
-fn lower(byte: u8) -> bool {
+pub(super) fn lower(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit()
 }
 
-fn base62(byte: u8) -> bool {
+pub(super) fn base62(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
 }
 
-fn url_safe(byte: u8) -> bool {
+pub(super) fn url_safe(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
-fn dashed(byte: u8) -> bool {
+pub(super) fn dashed(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-'
 }
 
-fn dotted(byte: u8) -> bool {
+pub(super) fn dotted(byte: u8) -> bool {
     url_safe(byte) || byte == b'.'
 }
 
-fn base64(byte: u8) -> bool {
+pub(super) fn base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
 
-fn hex(byte: u8) -> bool {
+pub(super) fn hex(byte: u8) -> bool {
     byte.is_ascii_hexdigit()
 }
 
-fn upper(byte: u8) -> bool {
+pub(super) fn upper(byte: u8) -> bool {
     byte.is_ascii_uppercase() || byte.is_ascii_digit()
 }
 
-fn letters(byte: u8) -> bool {
-    byte.is_ascii_alphabetic()
-}
-
 /// Not a placeholder and not a name that begins alike.
-fn random(_: &[u8], body: &[u8]) -> bool {
+pub(super) fn random(_: &[u8], body: &[u8]) -> bool {
     // One in twenty short bodies looks like words by chance, but hardly any of those lacks a digit too.
     let is_name = is_wordy(body) && !body.iter().any(u8::is_ascii_digit);
     distinct(body) >= 8.min(body.len() / 2) && !is_placeholder(body) && !is_name
 }
 
 /// For prefixes that are short: random, with letters and digits.
-fn mixed(prefix: &[u8], body: &[u8]) -> bool {
+pub(super) fn mixed(prefix: &[u8], body: &[u8]) -> bool {
     let varied = || {
         let classes = Classes::of(body);
         classes.letter() && classes.digit
@@ -224,22 +242,27 @@ fn mixed(prefix: &[u8], body: &[u8]) -> bool {
 }
 
 /// `sk-` begins the keys of many services, and some names.
-fn sk(prefix: &[u8], body: &[u8]) -> bool {
+pub(super) fn sk(prefix: &[u8], body: &[u8]) -> bool {
     mixed(prefix, body)
         && (Classes::of(body).upper || body.iter().all(u8::is_ascii_hexdigit) || distinct(body) >= 14)
 }
 
 /// GitHub puts the CRC-32 of the first thirty characters into the last six
 /// ([format](https://github.blog/engineering/behind-githubs-new-authentication-token-formats/)).
-fn github(_: &[u8], body: &[u8]) -> bool {
+pub(super) fn github(_: &[u8], body: &[u8]) -> bool {
     base62_crc32(&body[..30]) == body[30..]
 }
 
-fn dot_at_22(prefix: &[u8], body: &[u8]) -> bool {
+/// The parts of a 1Password secret key stand between hyphens.
+pub(super) fn secret_key(prefix: &[u8], body: &[u8]) -> bool {
+    body.iter().filter(|byte| **byte == b'-').count() >= 4 && mixed(prefix, body)
+}
+
+pub(super) fn dot_at_22(prefix: &[u8], body: &[u8]) -> bool {
     body.iter().position(|byte| *byte == b'.') == Some(22) && mixed(prefix, body)
 }
 
-const fn exactly(
+pub(super) const fn exactly(
     vendor: &'static str,
     prefix: &'static str,
     alphabet: fn(u8) -> bool,
@@ -256,7 +279,7 @@ const fn exactly(
     }
 }
 
-const fn at_least(
+pub(super) const fn at_least(
     vendor: &'static str,
     prefix: &'static str,
     alphabet: fn(u8) -> bool,
@@ -272,153 +295,3 @@ const fn at_least(
         check,
     }
 }
-
-/// Formats as the vendors document them. At one place the first that matches wins, so longer prefixes stand first.
-const FORMATS: &[Format] = &[
-    at_least("github", "ghp_", base62, 36, github),
-    at_least("github", "gho_", base62, 36, github),
-    at_least("github", "ghu_", base62, 36, github),
-    at_least("github", "ghs_", base62, 36, github),
-    at_least("github", "ghr_", base62, 36, github),
-    at_least(
-        "github",
-        "github_pat_",
-        |byte| base62(byte) || byte == b'_',
-        82,
-        random,
-    ),
-    at_least("gitlab", "glpat-", dotted, 20, random),
-    at_least("gitlab", "gldt-", url_safe, 20, random),
-    at_least("gitlab", "glrt-", dotted, 20, random),
-    at_least("gitlab", "glptt-", url_safe, 40, random),
-    at_least("gitlab", "glcbt-", url_safe, 20, random),
-    at_least("gitlab", "glft-", url_safe, 20, random),
-    at_least("gitlab", "gloas-", url_safe, 64, random),
-    at_least("gitlab", "glsoat-", url_safe, 20, random),
-    at_least("gitlab", "glagent-", url_safe, 50, random),
-    at_least("slack", "xoxb-", dashed, 24, random),
-    at_least("slack", "xoxp-", dashed, 24, random),
-    at_least("slack", "xoxa-", dashed, 24, random),
-    at_least("slack", "xoxr-", dashed, 24, random),
-    at_least("slack", "xoxs-", dashed, 24, random),
-    at_least("slack", "xoxe-", dashed, 24, random),
-    at_least("slack", "xapp-", dashed, 32, mixed),
-    at_least("stripe", "sk_live_", base62, 16, mixed),
-    at_least("stripe", "sk_test_", base62, 16, mixed),
-    at_least("stripe", "rk_live_", base62, 16, mixed),
-    at_least("stripe", "rk_test_", base62, 16, mixed),
-    at_least("stripe", "whsec_", base64, 32, mixed),
-    at_least("anthropic", "sk-ant-", url_safe, 80, random),
-    at_least("openrouter", "sk-or-v1-", hex, 64, random),
-    at_least("openai", "sk-proj-", url_safe, 40, mixed),
-    at_least("openai", "sk-svcacct-", url_safe, 40, mixed),
-    at_least("openai", "sk-admin-", url_safe, 40, mixed),
-    at_least("openai", "sk-", url_safe, 32, sk),
-    exactly("google", "AIza", url_safe, 35, mixed),
-    at_least("google", "GOCSPX-", url_safe, 28, random),
-    at_least("google", "ya29.", url_safe, 30, random),
-    exactly("npm", "npm_", base62, 36, random),
-    at_least("pypi", "pypi-AgEIcHlwaS5vcmc", url_safe, 50, random),
-    exactly("rubygems", "rubygems_", hex, 48, random),
-    exactly("twilio", "SK", hex, 32, mixed),
-    exactly("sendgrid", "SG.", dotted, 66, dot_at_22),
-    exactly("huggingface", "hf_", letters, 34, random),
-    exactly("huggingface", "api_org_", letters, 34, random),
-    at_least("databricks", "dapi", hex, 32, mixed),
-    exactly("digitalocean", "dop_v1_", hex, 64, random),
-    exactly("digitalocean", "doo_v1_", hex, 64, random),
-    exactly("digitalocean", "dor_v1_", hex, 64, random),
-    exactly("shopify", "shpat_", hex, 32, random),
-    exactly("shopify", "shpca_", hex, 32, random),
-    exactly("shopify", "shppa_", hex, 32, random),
-    exactly("shopify", "shpss_", hex, 32, random),
-    at_least("groq", "gsk_", base62, 40, random),
-    at_least("xai", "xai-", base62, 70, random),
-    exactly("replicate", "r8_", base62, 37, random),
-    at_least("perplexity", "pplx-", base62, 40, random),
-    at_least("nvidia", "nvapi-", url_safe, 60, random),
-    at_least("pinecone", "pcsk_", url_safe, 40, random),
-    at_least("docker", "dckr_pat_", url_safe, 27, random),
-    at_least("docker", "dckr_oat_", url_safe, 27, random),
-    at_least("figma", "figd_", url_safe, 40, random),
-    at_least("linear", "lin_api_", base62, 40, random),
-    at_least("notion", "ntn_", base62, 40, random),
-    exactly("notion", "secret_", base62, 43, mixed),
-    at_least(
-        "sentry",
-        "sntrys_",
-        |byte| base64(byte) || url_safe(byte),
-        60,
-        random,
-    ),
-    at_least("sentry", "sntryu_", hex, 64, random),
-    at_least(
-        "grafana",
-        "glsa_",
-        |byte| base62(byte) || byte == b'_',
-        41,
-        random,
-    ),
-    at_least("grafana", "glc_", base64, 32, random),
-    at_least("doppler", "dp.pt.", base62, 40, random),
-    at_least("doppler", "dp.st.", dotted, 40, random),
-    at_least("vault", "hvs.", url_safe, 24, random),
-    at_least("vault", "hvb.", url_safe, 90, random),
-    at_least(
-        "dynatrace",
-        "dt0c01.",
-        |byte| upper(byte) || byte == b'.',
-        89,
-        random,
-    ),
-    at_least("planetscale", "pscale_tkn_", dotted, 32, random),
-    at_least("planetscale", "pscale_pw_", dotted, 32, random),
-    at_least("planetscale", "pscale_oauth_", dotted, 32, random),
-    at_least("postman", "PMAK-", |byte| hex(byte) || byte == b'-', 59, random),
-    at_least(
-        "circleci",
-        "CCIPAT_",
-        |byte| base62(byte) || byte == b'_',
-        40,
-        random,
-    ),
-    at_least("buildkite", "bkua_", hex, 40, random),
-    at_least(
-        "atlassian",
-        "ATATT3",
-        |byte| url_safe(byte) || byte == b'=',
-        180,
-        random,
-    ),
-    at_least(
-        "atlassian",
-        "ATCTT3",
-        |byte| url_safe(byte) || byte == b'=',
-        180,
-        random,
-    ),
-    at_least(
-        "1password",
-        "ops_eyJ",
-        |byte| base64(byte) || url_safe(byte),
-        200,
-        random,
-    ),
-    exactly("age", "AGE-SECRET-KEY-1", upper, 58, random),
-    at_least("newrelic", "NRAK-", upper, 27, random),
-    exactly("mailgun", "key-", hex, 32, mixed),
-    at_least("supabase", "sbp_", hex, 40, random),
-    at_least("netlify", "nfp_", base62, 36, random),
-    at_least("tailscale", "tskey-", dashed, 30, mixed),
-    at_least(
-        "langsmith",
-        "lsv2_",
-        |byte| hex(byte) || byte == b'_' || byte == b'p' || byte == b's' || byte == b't' || byte == b'k',
-        40,
-        random,
-    ),
-    at_least("square", "sq0csp-", url_safe, 43, random),
-    at_least("square", "sq0atp-", url_safe, 22, random),
-    at_least("terraform", "atlasv1.", url_safe, 60, random),
-    at_least("alibaba", "LTAI", base62, 16, mixed),
-];

@@ -1,0 +1,254 @@
+//! Tokens known by their structure: parts of known lengths with marks between them, the first of which need not be fixed.
+
+use std::sync::LazyLock;
+
+use super::vendor::{base62, hex, lower, url_safe};
+use crate::entropy::{distinct, is_placeholder};
+use crate::finding::Confidence;
+use crate::gate::sieve::{ByteSet, WIDTH};
+use crate::memo::Memo;
+use crate::run::Run;
+use crate::search::{Hit, Verdict, Window};
+
+/// The longest in the table.
+pub(super) const LONGEST: usize = {
+    let (mut longest, mut shape) = (0, 0);
+    while shape < SHAPES.len() {
+        let (mut length, mut part) = (0, 0);
+        while part < SHAPES[shape].parts.len() {
+            length += match SHAPES[shape].parts[part] {
+                Part::Is(text) => text.len(),
+                Part::Of(_, most, _) => most,
+                Part::Uuid => UUID,
+            };
+            part += 1;
+        }
+        if length > longest {
+            longest = length;
+        }
+        shape += 1;
+    }
+    longest
+};
+
+pub(super) fn starts(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
+    let first = window.bytes[at..].iter().take(WIDTH);
+    let mut possible = first.zip(&*POSSIBLE).fold(!0, |possible, (byte, shapes)| {
+        possible & shapes[usize::from(*byte)]
+    });
+    if possible == 0 || !super::is_token_start(window, at) {
+        return Verdict::No;
+    }
+    // Several may still be possible when the bytes end: then nothing is decided.
+    while possible != 0 {
+        let shape = &SHAPES[possible.trailing_zeros() as usize];
+        match shape.verify(window, at) {
+            Verdict::No => possible &= possible - 1,
+            other => return other,
+        }
+    }
+    Verdict::No
+}
+
+/// For each of the first four bytes, the shapes in which it can stand there, as bits. Most words are dismissed by these.
+static POSSIBLE: LazyLock<[[u32; 256]; WIDTH]> = LazyLock::new(|| {
+    let mut possible = [[0; 256]; WIDTH];
+    for (index, shape) in SHAPES.iter().enumerate() {
+        for (place, set) in shape.beginning().into_iter().take(WIDTH).enumerate() {
+            for byte in set.iter() {
+                possible[place][usize::from(byte)] |= 1 << index;
+            }
+        }
+    }
+    possible
+});
+
+/// What the tokens that begin with a fixed text begin with.
+pub(super) fn prefixes() -> impl Iterator<Item = Vec<ByteSet>> {
+    let fixed = SHAPES
+        .iter()
+        .filter(|shape| matches!(shape.parts[0], Part::Is(_)));
+    fixed.map(Shape::beginning)
+}
+
+/// The fixed texts in the others, and how many bytes stand before them. Of those that have none the gate knows by itself:
+/// [`FOUND_OTHERWISE`].
+pub(crate) fn pieces() -> impl Iterator<Item = (usize, &'static str)> {
+    SHAPES.iter().filter_map(|shape| {
+        let mut before = 0;
+        for part in shape.parts {
+            match *part {
+                Part::Is(text) if before > 0 && text.len() > 1 => return Some((before, text)),
+                Part::Of(least, most, _) if least == most => before += least,
+                _ => return None,
+            }
+        }
+        None
+    })
+}
+
+/// Tokens that begin with digits, with an `M`, `N` or `O` and two dozen letters, or with 32 hexadecimal digits.
+#[cfg(test)]
+const FOUND_OTHERWISE: [&str; 4] = ["telegram", "discord", "mailgun", "asana"];
+
+pub(super) struct Shape {
+    pub(super) vendor: &'static str,
+    pub(super) parts: &'static [Part],
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Part {
+    Is(&'static str),
+    /// Least and most bytes, and their alphabet. The last part goes on as long as its alphabet does, unless the two are equal.
+    Of(usize, usize, fn(u8) -> bool),
+    /// Hexadecimal in groups of 8, 4, 4, 4 and 12.
+    Uuid,
+}
+
+const UUID: usize = 36;
+
+impl Shape {
+    /// What can stand at each place, from the first on: as far as the places are known, and four more.
+    fn beginning(&self) -> Vec<ByteSet> {
+        let mut sets = Vec::new();
+        for part in self.parts {
+            match *part {
+                Part::Is(text) => sets.extend(text.bytes().map(|byte| ByteSet::of(&[byte]))),
+                Part::Uuid => sets.extend([ByteSet::that(hex); 8]),
+                Part::Of(least, most, alphabet) => {
+                    sets.extend(vec![ByteSet::that(alphabet); least]);
+                    if least < most {
+                        break;
+                    }
+                }
+            }
+        }
+        sets.extend([ByteSet::ALL; WIDTH]);
+        sets
+    }
+
+    fn verify(&self, window: &Window<'_>, at: usize) -> Verdict {
+        let mut here = at;
+        let mut goes_on = None;
+        for part in self.parts {
+            let rest = &window.bytes[here..];
+            let length = match *part {
+                Part::Is(text) if rest.starts_with(text.as_bytes()) => text.len(),
+                Part::Is(text) if text.as_bytes().starts_with(rest) => return window.starved(),
+                Part::Is(_) => return Verdict::No,
+                Part::Of(least, most, alphabet) => {
+                    let length = rest.iter().take(most).take_while(|byte| alphabet(**byte)).count();
+                    if length < least {
+                        return if length == rest.len() {
+                            window.starved()
+                        } else {
+                            Verdict::No
+                        };
+                    }
+                    goes_on = Some(alphabet).filter(|_| least < most);
+                    length
+                }
+                Part::Uuid => {
+                    let fits = |(place, byte): (usize, &u8)| match place {
+                        8 | 13 | 18 | 23 => *byte == b'-',
+                        _ => byte.is_ascii_hexdigit(),
+                    };
+                    if !rest.iter().take(UUID).enumerate().all(fits) {
+                        return Verdict::No;
+                    }
+                    if rest.len() < UUID {
+                        return window.starved();
+                    }
+                    goes_on = None;
+                    UUID
+                }
+            };
+            here += length;
+        }
+        if goes_on.is_none() {
+            match window.byte(here) {
+                None if !window.last => return Verdict::More,
+                Some(next) if next.is_ascii_alphanumeric() || matches!(next, b'-' | b'_') => {
+                    return Verdict::No;
+                }
+                _ => {}
+            }
+        } else if here == window.bytes.len() && !window.last {
+            return Verdict::More;
+        }
+        let token = &window.bytes[at..here];
+        if distinct(token) < 10 || is_placeholder(token) {
+            return Verdict::No;
+        }
+        let hit = Hit::new(here, Confidence::High).subtype(self.vendor);
+        match goes_on {
+            Some(alphabet) => hit.run(Run::While(alphabet)).into(),
+            None => hit.into(),
+        }
+    }
+}
+
+fn azure(byte: u8) -> bool {
+    url_safe(byte) || matches!(byte, b'~' | b'.')
+}
+
+fn digit(byte: u8) -> bool {
+    byte.is_ascii_digit()
+}
+
+fn bot(byte: u8) -> bool {
+    matches!(byte, b'M' | b'N' | b'O')
+}
+
+use Part::{Is, Of, Uuid};
+
+#[rustfmt::skip]
+pub(super) static SHAPES: &[Shape] = &[
+    shape("azure_client_secret", &[Of(3, 3, azure), Of(1, 1, digit), Is("Q~"), Of(31, 34, azure)]),
+    shape("azure_devops", &[Of(76, 76, base62), Is("AZDO"), Of(4, 4, base62)]),
+    shape("terraform", &[Of(14, 14, base62), Is(".atlasv1."), Of(60, 70, url_safe)]),
+    shape("telegram", &[Of(8, 10, digit), Is(":AA"), Of(33, 33, url_safe)]),
+    shape("discord", &[Of(1, 1, bot), Of(23, 27, base62), Is("."), Of(6, 6, url_safe), Is("."), Of(27, 38, url_safe)]),
+    shape("mailchimp", &[Of(32, 32, hex), Is("-us"), Of(1, 2, digit)]),
+    shape("mailgun", &[Of(32, 32, hex), Is("-"), Of(8, 8, hex), Is("-"), Of(8, 8, hex)]),
+    shape("airtable", &[Is("pat"), Of(14, 14, base62), Is("."), Of(64, 64, hex)]),
+    shape("harness", &[Is("pat."), Of(22, 22, url_safe), Is("."), Of(24, 24, hex), Is("."), Of(20, 20, base62)]),
+    shape("harness", &[Is("sat."), Of(22, 22, url_safe), Is("."), Of(24, 24, hex), Is("."), Of(20, 20, base62)]),
+    shape("hubspot", &[Is("pat-"), Of(2, 3, lower), Is("-"), Uuid]),
+    shape("launchdarkly", &[Is("sdk-"), Uuid]),
+    shape("plaid", &[Is("access-sandbox-"), Uuid]),
+    shape("plaid", &[Is("access-development-"), Uuid]),
+    shape("plaid", &[Is("access-production-"), Uuid]),
+    shape("resend", &[Is("re_"), Of(8, 8, base62), Is("_"), Of(24, 24, base62)]),
+    shape("cloudflare", &[Is("cfk_"), Of(40, 40, base62), Of(8, 8, hex)]),
+    shape("cloudflare", &[Is("cfut_"), Of(40, 40, base62), Of(8, 8, hex)]),
+    shape("cloudflare", &[Is("cfat_"), Of(40, 40, base62), Of(8, 8, hex)]),
+    shape("cloudflare", &[Is("v1.0-"), Of(24, 24, hex), Is("-"), Of(146, 146, hex)]),
+    shape("paypal", &[Is("access_token$production$"), Of(16, 16, lower), Is("$"), Of(32, 32, hex)]),
+    shape("brevo", &[Is("xkeysib-"), Of(64, 64, hex), Is("-"), Of(16, 16, base62)]),
+    shape("asana", &[Of(1, 1, digit), Is("/"), Of(13, 19, digit), Is(":"), Of(32, 32, hex)]),
+];
+
+const fn shape(vendor: &'static str, parts: &'static [Part]) -> Shape {
+    Shape { vendor, parts }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gate_knows_every_shape() {
+        let otherwise = SHAPES
+            .iter()
+            .filter(|shape| FOUND_OTHERWISE.contains(&shape.vendor) && !matches!(shape.parts[0], Is(_)));
+        assert_eq!(
+            prefixes().count() + pieces().count() + otherwise.count(),
+            SHAPES.len()
+        );
+    }
+}

@@ -3,6 +3,7 @@
 //! Rules look at most 256 bytes behind, in the same text or at the JSON key before it.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 /// What stands before a JSON value, for rules that look behind: its key, as JSON writes it. Nothing if no rule would
 /// take an interest in the key; those of packs look for more words.
@@ -53,8 +54,24 @@ impl Words {
         Self::within(behind, Self::REACH)
     }
 
-    /// The words in the last `reach` bytes, at most [`REACH`](Self::REACH).
+    /// The words in the last `reach` bytes, at most [`REACH`](Self::REACH); none if no word that a rule without a pack looks
+    /// for stands there.
     pub(crate) fn within(behind: &[u8], reach: usize) -> Self {
+        let cut = behind.len().saturating_sub(reach.min(Self::REACH));
+        if may_hold_words(&behind[cut..]) {
+            Self::all_within(behind, reach)
+        } else {
+            Self::NONE
+        }
+    }
+
+    const NONE: Self = Self {
+        text: [b' '; 2 * Self::REACH + 2],
+        len: 1,
+    };
+
+    /// All words in the last `reach` bytes, at most [`REACH`](Self::REACH), for the rules of packs.
+    pub(crate) fn all_within(behind: &[u8], reach: usize) -> Self {
         let cut = behind.len().saturating_sub(reach.min(Self::REACH));
         // A word that is cut off is not that word.
         let within_word = cut > 0 && behind[cut - 1].is_ascii_alphabetic();
@@ -66,13 +83,7 @@ impl Words {
         } else {
             cut
         };
-        let mut words = Self {
-            text: [b' '; 2 * Self::REACH + 2],
-            len: 1,
-        };
-        if !behind[start..].iter().any(u8::is_ascii_alphabetic) {
-            return words;
-        }
+        let mut words = Self::NONE;
         let mut previous = b' ';
         for &byte in &behind[start..] {
             let camel = byte.is_ascii_uppercase() && previous.is_ascii_lowercase();
@@ -106,8 +117,15 @@ impl Words {
             .any(|word| self.text[..self.len].ends_with(word.as_bytes()))
     }
 
-    /// Whether one of the words or phrases stands there. Each is given with a space before and after it.
+    /// Whether one of the words or phrases stands there. Each is given with a space before and after it, and all are among
+    /// [`rules::words`](crate::rules::words): without one of those before a place, the text is not read at all.
     pub(crate) fn have(&self, spaced: &[&str]) -> bool {
+        debug_assert!(spaced.iter().all(|word| may_hold_words(word.as_bytes())));
+        self.have_any(spaced)
+    }
+
+    /// The same for words that were all read.
+    pub(crate) fn have_any(&self, spaced: &[&str]) -> bool {
         let text = &self.text[..self.len];
         let spaces = text.iter().enumerate().filter(|(_, byte)| **byte == b' ');
         spaces.into_iter().any(|(at, _)| {
@@ -120,6 +138,73 @@ impl Words {
         })
     }
 }
+
+/// Whether a word that some rule looks for may stand in the text: hardly ever, in prose. Looks at the first three letters of
+/// each word, wherever words may be taken to begin.
+fn may_hold_words(text: &[u8]) -> bool {
+    const REACH: usize = Words::REACH;
+    const BEFORE: usize = 2;
+    // Arrays of one length, so that each loop is a handful of vector instructions.
+    let mut bytes = [0; BEFORE + REACH];
+    let text = &text[text.len().saturating_sub(REACH)..];
+    bytes[BEFORE..BEFORE + text.len()].copy_from_slice(text);
+    let mut letters = [0; BEFORE + REACH + 2];
+    for (letter, byte) in letters.iter_mut().zip(&bytes) {
+        let place = (byte | 0x20).wrapping_sub(b'a');
+        *letter = if place < 26 { place + 1 } else { 0 };
+    }
+    let mut begins = [0_u8; REACH];
+    for (at, begins) in begins.iter_mut().enumerate() {
+        let [that, before, byte] = [bytes[at], bytes[at + 1], bytes[at + 2]];
+        let hump = (byte & 0x20 == 0) & (before & 0x20 != 0);
+        let escape = (that == b'\\') & ((before == b'n') | (before == b't') | (before == b'r'));
+        let begin = (letters[at + 2] != 0) & ((letters[at + 1] == 0) | hump | escape);
+        *begins = if begin { 0x80 } else { 0 };
+    }
+    for (eight, begins) in begins.chunks_exact(8).enumerate() {
+        let mut bits = u64::from_le_bytes(begins.try_into().expect("eight bytes"));
+        while bits != 0 {
+            let at = BEFORE + 8 * eight + bits.trailing_zeros() as usize / 8;
+            bits &= bits - 1;
+            if BEGINNINGS.have([letters[at], letters[at + 1], letters[at + 2]]) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// Three letters, counted from 1, a bit for each; 0 stands for what is none.
+struct Beginnings([u64; 1 << (3 * 5 - 6)]);
+
+impl Beginnings {
+    fn bit([a, b, c]: [u8; 3]) -> usize {
+        usize::from(a) << 10 | usize::from(b) << 5 | usize::from(c)
+    }
+
+    fn have(&self, letters: [u8; 3]) -> bool {
+        let bit = Self::bit(letters);
+        self.0[bit / 64] >> (bit % 64) & 1 == 1
+    }
+}
+
+/// What the words that rules look for begin with.
+static BEGINNINGS: LazyLock<Beginnings> = LazyLock::new(|| {
+    let mut beginnings = Beginnings([0; _]);
+    for word in crate::rules::words() {
+        // Of a phrase, the longest word: `their number` should not stop at every `the`.
+        let longest = word.split(' ').max_by_key(|word| word.len());
+        let mut letters = longest.unwrap_or_default().bytes().map(|byte| byte - b'a' + 1);
+        let mut next = || letters.next().unwrap_or(0);
+        let (a, b, c) = (next(), next(), next());
+        // After a word of two letters another may begin at once: `ccNumber`.
+        for c in if c == 0 { 0..=26 } else { c..=c } {
+            let bit = Beginnings::bit([a, b, c]);
+            beginnings.0[bit / 64] |= 1 << (bit % 64);
+        }
+    }
+    beginnings
+});
 
 #[cfg(test)]
 mod tests {
@@ -151,6 +236,22 @@ mod tests {
             assert!(Words::before(text.as_bytes()).have(&[" card number "]), "{text}");
         }
         assert!(!Words::before(b"discarded ").have(&[" card "]));
+    }
+
+    #[test]
+    fn a_word_is_seen_wherever_it_is_read() {
+        for word in crate::rules::words().map(str::trim) {
+            let capital = word[..1].to_ascii_uppercase() + &word[1..];
+            for text in [
+                word.to_owned(),
+                format!("my{capital}Number: "),
+                format!("\\n{word}: "),
+                format!("{}{word} ", "-".repeat(55 - word.len())),
+            ] {
+                assert!(may_hold_words(text.as_bytes()), "{text}");
+            }
+        }
+        assert!(!may_hold_words(b"Send their papers with old notes on Monday, or "));
     }
 
     #[test]

@@ -12,6 +12,8 @@ use regex_automata::util::primitives::StateID;
 use regex_syntax::hir::Hir;
 
 use crate::finding::Confidence;
+use crate::gate::Ahead;
+use crate::gate::sieve::{ByteSet, Shape};
 use crate::memo::Memo;
 use crate::search::{Hit, Peek, Verdict, Window};
 use crate::{Detector, Error, ErrorKind};
@@ -123,17 +125,20 @@ impl CustomPattern {
                     format!("pattern `{name}` compiles to more than 1 MB: make it smaller"),
                 )
             })?;
-        let starts = start_bytes(&nfa);
-        Ok((
-            Detector::custom(Arc::clone(name)),
-            Custom { nfa, starts, longest },
-        ))
+        let beginning = first_bytes(&nfa);
+        let custom = Custom {
+            nfa,
+            beginning,
+            longest,
+        };
+        Ok((Detector::custom(Arc::clone(name)), custom))
     }
 }
 
 pub(crate) struct Custom {
     nfa: NFA,
-    starts: Box<[bool; 256]>,
+    /// What a match can begin with: for each of its first four bytes a superset, since assertions are taken to hold.
+    beginning: Shape,
     longest: usize,
 }
 
@@ -148,12 +153,17 @@ pub(crate) struct Scratch {
     round: u64,
     /// What the built-in rules know about the bytes ahead.
     pub(crate) memo: Memo,
+    /// What the gate knows about them. Made when a text is long enough for it.
+    pub(crate) ahead: Option<Box<Ahead>>,
 }
 
 impl Scratch {
     /// To be called before other bytes are searched.
     pub(crate) fn forget_text(&mut self) {
         self.memo = Memo::default();
+        if let Some(ahead) = &mut self.ahead {
+            ahead.forget_text();
+        }
     }
 }
 
@@ -168,7 +178,11 @@ enum Closure {
 
 impl Custom {
     pub(crate) fn can_start(&self, byte: u8) -> bool {
-        self.starts[usize::from(byte)]
+        self.beginning[0].has(byte)
+    }
+
+    pub(crate) fn beginning(&self) -> Shape {
+        self.beginning
     }
 
     /// The longest match, and the character after it that an assertion may ask about.
@@ -183,6 +197,10 @@ impl Custom {
             last: window.last,
         };
         let at = at - window.origin;
+        let fits = |(byte, set): (&u8, &ByteSet)| set.has(*byte);
+        if !text.bytes[at..].iter().zip(&self.beginning).all(fits) {
+            return Verdict::No;
+        }
         if scratch.added.len() < self.nfa.states().len() {
             scratch.added.resize(self.nfa.states().len(), 0);
         }
@@ -272,32 +290,52 @@ fn asks_about_next(look: Look) -> bool {
     )
 }
 
-/// The bytes that a match can begin with: a superset, since assertions are taken to hold.
-fn start_bytes(nfa: &NFA) -> Box<[bool; 256]> {
-    let mut starts = Box::new([false; 256]);
+/// For each of the first four bytes of a match, what it can be, or all bytes if a match may end before: supersets, since
+/// assertions are taken to hold.
+fn first_bytes(nfa: &NFA) -> Shape {
+    let mut states = vec![nfa.start_anchored()];
+    let mut ended = false;
+    std::array::from_fn(|_| {
+        let (set, following, ends) = next_bytes(nfa, std::mem::take(&mut states));
+        states = following;
+        ended |= ends;
+        if ended { ByteSet::ALL } else { set }
+    })
+}
+
+/// The bytes that lead on from these states, where they lead, and whether a match is reached without any.
+fn next_bytes(nfa: &NFA, mut pending: Vec<StateID>) -> (ByteSet, Vec<StateID>, bool) {
+    let (mut set, mut following, mut ends) = (ByteSet::NONE, Vec::new(), false);
     let mut seen = vec![false; nfa.states().len()];
-    let mut pending = vec![nfa.start_anchored()];
     while let Some(state) = pending.pop() {
         if std::mem::replace(&mut seen[state.as_usize()], true) {
             continue;
         }
-        let mut mark = |from: u8, to: u8| starts[usize::from(from)..=usize::from(to)].fill(true);
+        let mut lead = |from: u8, to: u8, next: StateID| {
+            (from..=to).for_each(|byte| set.insert(byte));
+            following.push(next);
+        };
         match nfa.state(state) {
-            State::ByteRange { trans } => mark(trans.start, trans.end),
+            State::ByteRange { trans } => lead(trans.start, trans.end, trans.next),
             State::Sparse(sparse) => sparse
                 .transitions
                 .iter()
-                .for_each(|trans| mark(trans.start, trans.end)),
+                .for_each(|trans| lead(trans.start, trans.end, trans.next)),
             State::Dense(dense) => {
-                (0..=u8::MAX)
-                    .filter(|byte| dense.matches_byte(*byte).is_some())
-                    .for_each(|byte| mark(byte, byte));
+                for byte in 0..=u8::MAX {
+                    if let Some(next) = dense.matches_byte(byte) {
+                        lead(byte, byte, next);
+                    }
+                }
             }
             State::Union { alternates } => pending.extend(alternates.iter()),
             State::BinaryUnion { alt1, alt2 } => pending.extend([*alt1, *alt2]),
             State::Capture { next, .. } | State::Look { next, .. } => pending.push(*next),
-            State::Fail | State::Match { .. } => {}
+            State::Match { .. } => ends = true,
+            State::Fail => {}
         }
     }
-    starts
+    following.sort_unstable();
+    following.dedup();
+    (set, following, ends)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::allow::{Allow, Allowed};
 use crate::custom::{CustomPattern, Scratch};
 use crate::finding::utf16_len;
-use crate::scanner::Cursor;
+use crate::scanner::{Cursor, Whole};
 use crate::search::{Rules, Step, Window};
 use crate::{Action, Detector, Error, ErrorKind, Finding, Policy, Scanner};
 
@@ -173,22 +173,12 @@ impl Engine {
     fn redact_after<'t>(&self, context: &str, text: &'t str, policy: &Policy) -> Redacted<'t> {
         let actions = self.inner.rules.actions(|detector| policy.action(detector));
         let mut scratch = Scratch::default();
-        let mut run = |bytes: &[u8]| {
-            let mut out = String::new();
-            let mut cursor = Cursor::new(context.len());
-            let _ = cursor.drive(&self.inner.rules, &actions, bytes, true, &mut scratch, &mut out);
-            (out, cursor)
-        };
-        let (out, cursor) = if context.is_empty() {
-            run(text.as_bytes())
-        } else {
-            run([context, text].concat().as_bytes())
-        };
-        let text = if out == text {
-            Cow::Borrowed(text)
-        } else {
-            Cow::Owned(out)
-        };
+        let with_context = (!context.is_empty()).then(|| [context, text].concat());
+        let bytes = with_context.as_deref().unwrap_or(text).as_bytes();
+        let mut out = Whole::new(text);
+        let mut cursor = Cursor::new(context.len());
+        let _ = cursor.drive(&self.inner.rules, &actions, bytes, true, &mut scratch, &mut out);
+        let text = out.finish();
         Redacted {
             text,
             findings: cursor.findings,

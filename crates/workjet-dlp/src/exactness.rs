@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use crate::custom::Scratch;
+use crate::gate::{Ahead, Anchor, REACH};
 use crate::search::{Verdict, Window};
 use crate::{Action, CustomPattern, Engine, Policy, Preset};
 
@@ -62,6 +63,21 @@ fn pieces() -> Vec<String> {
             "atlasv1."
         ),
         format!("512345678:{}", "AAHx9Kq2ZxW9vRt3LmN7pYs5BdF1gHj4UcE"),
+        format!("{}-us12", "d41d8cd98f00b204e9800998ecf8427e"),
+        format!("{}-d41d8cd9-8f00b204", "d41d8cd98f00b204e9800998ecf8427e"),
+        format!("{}{}", "xK48", "Q~a8Kq2ZxW9vRt3LmN7pYs5BdF1gHj4UcE"),
+        format!(
+            "{}AZDOx9Kq",
+            "a8Kq2ZxW9vRt3LmN7pYs5BdF1gHj4UcE6oQiXzCVb0Ta8Kq2ZxW9vRt3LmN7pYs5BdF1gHj4UcE6o"
+        ),
+        format!(
+            "{}.{}.{}",
+            "MTIzNDU2Nzg5MDEyMzQ1Njc4", "YxK3aB", "a8Kq2ZxW9vRt3LmN7pYs5BdF1gHj4UcE6oQiXz"
+        ),
+        format!("1/1203456789012345:{}", "d41d8cd98f00b204e9800998ecf8427e"),
+        "mysqldump --password hunter2x".into(),
+        "--api-key \"".into(),
+        "set the password to ".into(),
         "http://user:p@ssw0rd@localhost:9999/".into(),
         "(+358) 877893287".into(),
         "(020) 7946 0958".into(),
@@ -303,6 +319,70 @@ fn check_notes(engine: &Engine, bytes: &[u8], last: bool) {
     }
 }
 
+/// Asks every rule at every position, and checks that the gate has noted all that did not say no.
+fn check_gate(engine: &Engine, bytes: &[u8], from: usize, last: bool) {
+    let window = Window {
+        bytes,
+        origin: 0,
+        last,
+    };
+    let until = if last {
+        bytes.len()
+    } else {
+        bytes.len().saturating_sub(REACH)
+    };
+    let rules = &engine.inner().rules;
+    let mut noted = vec![0; bytes.len()];
+    let (mut ahead, mut at) = (Box::<Ahead>::default(), from);
+    while at < until {
+        let Some((place, anchors)) = rules.gate().next(&mut ahead, &window, at, until) else {
+            break;
+        };
+        assert!((at..until).contains(&place));
+        noted[place] = anchors;
+        at = place + 1;
+    }
+    let mut scratch = Scratch::default();
+    for at in from..until {
+        for rule in rules.iter().filter(|rule| rule.can_start(bytes[at])) {
+            let silent = matches!(rule.verify(&window, at, &mut scratch), Verdict::No);
+            assert!(
+                silent || noted[at] & rule.anchor() as u8 != 0,
+                "{} at {at} of {:?}",
+                rule.finds(),
+                String::from_utf8_lossy(bytes)
+            );
+            let placeholder = bytes[at..].starts_with(rule.placeholder.as_bytes());
+            assert!(!placeholder || noted[at] & Anchor::Placeholder as u8 != 0);
+        }
+    }
+}
+
+#[test]
+fn the_gate_passes_every_piece_wherever_it_stands() {
+    let engine = engine();
+    for piece in pieces() {
+        for before in [
+            "",
+            " ",
+            "x",
+            "\\n",
+            "password: ",
+            "api_key=\"",
+            "secret = \\\"",
+            "0",
+        ] {
+            for filler in [0, 40, 1_000] {
+                let text = format!("{}{before}{piece} {piece}", "and so on, ".repeat(filler / 11));
+                check_gate(engine, text.as_bytes(), 0, true);
+                check_gate(engine, text.as_bytes(), text.len() / 3, true);
+                let text = format!("{text}{}", "-and so on".repeat(REACH / 10));
+                check_gate(engine, text.as_bytes(), 0, false);
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(200), max_shrink_iters: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -345,6 +425,21 @@ proptest! {
         bytes.splice(at..at, junk);
         check_notes(engine(), &bytes, true);
         check_notes(engine(), &bytes, false);
+    }
+
+    #[test]
+    fn the_gate_skips_nothing((text, from, junk) in (texts(), "[a@.\\-é/+=\\[ 0-9:]{0,90}", texts(), 0..200_usize)
+        .prop_map(|(a, b, c, filler)| [&a, &*"and so, ".repeat(filler), &b, &c].concat())
+        .prop_flat_map(|text| {
+            let length = text.len();
+            (Just(text), 0..=length, prop::collection::vec(any::<u8>(), 0..3))
+        })) {
+        let mut bytes = text.into_bytes();
+        bytes.splice(from..from, junk);
+        for from in [0, from] {
+            check_gate(engine(), &bytes, from, true);
+            check_gate(engine(), &bytes, from, false);
+        }
     }
 
     #[test]

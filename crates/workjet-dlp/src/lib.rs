@@ -126,6 +126,7 @@ mod error;
 #[cfg(test)]
 mod exactness;
 mod finding;
+mod gate;
 #[cfg(feature = "json")]
 mod json;
 mod memo;

@@ -190,7 +190,6 @@ const SECRET_KEYS: &[&str] = &[
 ];
 
 /// All words that make a name secret; `key` needs another before it.
-#[cfg(test)]
 pub(crate) fn words() -> impl Iterator<Item = &'static str> {
     [PASSWORDS, SECRETS, &["token", "tokens", "key", "keys"]]
         .into_iter()

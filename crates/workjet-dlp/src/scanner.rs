@@ -1,5 +1,6 @@
 //! Streams: text comes in pieces cut anywhere, and leaves as soon as nothing in it can still become a finding.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -123,8 +124,8 @@ impl Scanner {
         // Moving the tail on every push would make small pushes costly, so released text piles up a little.
         let released = self.cursor.at.saturating_sub(LOOK_BEHIND);
         if released >= 16 * LOOK_BEHIND || released >= self.kept.len().max(LOOK_BEHIND) / 2 {
+            self.cursor.forget(&self.kept, released);
             self.kept.drain(..released);
-            self.cursor.forget(released);
         }
         flow
     }
@@ -143,6 +144,8 @@ impl fmt::Debug for Scanner {
 pub(crate) trait Sink {
     /// Original text that passes.
     fn pass(&mut self, bytes: &[u8]);
+    /// Original text that does not.
+    fn hide(&mut self, _bytes: &[u8]) {}
     fn placeholder(&mut self, text: &str);
 }
 
@@ -160,11 +163,64 @@ impl Sink for String {
     fn pass(&mut self, bytes: &[u8]) {
         // Text given as `str` is cut between characters only: rules start and end there. The lossy conversion serves a
         // caller who mixed `push_bytes` and `push`.
-        self.push_str(&String::from_utf8_lossy(bytes));
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.push_str(text),
+            Err(_) => self.push_str(&String::from_utf8_lossy(bytes)),
+        }
     }
 
     fn placeholder(&mut self, text: &str) {
         self.push_str(text);
+    }
+}
+
+/// A whole text of which nothing is copied until something in it changes.
+pub(crate) struct Whole<'t> {
+    text: &'t str,
+    /// How much of it has passed or been hidden.
+    at: usize,
+    out: Option<String>,
+}
+
+impl<'t> Whole<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            at: 0,
+            out: None,
+        }
+    }
+
+    /// What passed; borrowed if that is all of the text.
+    pub(crate) fn finish(self) -> Cow<'t, str> {
+        match self.out {
+            Some(out) => Cow::Owned(out),
+            None if self.at == self.text.len() => Cow::Borrowed(self.text),
+            None => Cow::Owned(self.text[..self.at].to_owned()),
+        }
+    }
+}
+
+impl Sink for Whole<'_> {
+    fn pass(&mut self, bytes: &[u8]) {
+        let passed = self.at..self.at + bytes.len();
+        self.at = passed.end;
+        if let Some(out) = &mut self.out {
+            out.push_str(&self.text[passed]);
+        }
+    }
+
+    fn hide(&mut self, bytes: &[u8]) {
+        self.at += bytes.len();
+    }
+
+    fn placeholder(&mut self, placeholder: &str) {
+        let out = self.out.get_or_insert_with(|| {
+            let mut out = String::with_capacity(self.text.len() + 32);
+            out.push_str(&self.text[..self.at]);
+            out
+        });
+        out.push_str(placeholder);
     }
 }
 
@@ -176,8 +232,10 @@ pub(crate) struct Cursor {
     origin: usize,
     /// What to add to a place in the window for one in the text; below zero while context stands in the window.
     offset: isize,
-    /// `at`, in UTF-16 units of the text.
+    /// `counted`, in UTF-16 units of the text.
     utf16: usize,
+    /// How far UTF-16 units have been counted: few texts need it.
+    counted: usize,
     open: Option<Open>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) blocked: Option<Finding>,
@@ -197,6 +255,7 @@ impl Cursor {
             origin,
             offset,
             utf16: 0,
+            counted: origin,
             open: None,
             findings: Vec::new(),
             blocked: None,
@@ -218,12 +277,13 @@ impl Cursor {
             origin: self.origin,
             last,
         };
+        scratch.forget_text();
         loop {
             if let Some(mut open) = self.open.take() {
                 let end = open.run.advance(&bytes[self.at..]).map(|length| self.at + length);
                 self.accept(bytes, end.unwrap_or(bytes.len()), open.finding.action, out);
                 open.finding.span.end = self.place(self.at);
-                open.finding.utf16_span.end = self.utf16;
+                open.finding.utf16_span.end = self.count(bytes, self.at);
                 if end.is_none() && !last {
                     self.open = Some(open);
                     return Flow::Continue;
@@ -269,21 +329,30 @@ impl Cursor {
     /// Moves on to `until`. The text passes, unless `action` has put a placeholder in its place.
     fn accept(&mut self, bytes: &[u8], until: usize, action: Action, out: &mut dyn Sink) {
         let text = &bytes[self.at..until];
-        if action != Action::Redact && !text.is_empty() {
+        if action == Action::Redact {
+            out.hide(text);
+        } else if !text.is_empty() {
             out.pass(text);
         }
-        self.utf16 += utf16_len(text);
         self.at = until;
     }
 
+    /// The UTF-16 units before `at`.
+    fn count(&mut self, bytes: &[u8], at: usize) -> usize {
+        self.utf16 += utf16_len(&bytes[self.counted..at]);
+        self.counted = at;
+        self.utf16
+    }
+
     /// The finding for a match that starts at the cursor.
-    fn finding(&self, rule: &Rule, action: Action, hit: &Hit, bytes: &[u8]) -> Finding {
-        let utf16_end = self.utf16 + utf16_len(&bytes[self.at..hit.end]);
+    fn finding(&mut self, rule: &Rule, action: Action, hit: &Hit, bytes: &[u8]) -> Finding {
+        let utf16_start = self.count(bytes, self.at);
+        let utf16_end = self.count(bytes, hit.end);
         Finding {
             detector: rule.detector.clone(),
             subtype: hit.subtype,
             span: self.place(self.at)..self.place(hit.end),
-            utf16_span: self.utf16..utf16_end,
+            utf16_span: utf16_start..utf16_end,
             path: None,
             action,
             confidence: hit.confidence,
@@ -295,8 +364,12 @@ impl Cursor {
         at.saturating_add_signed(self.offset)
     }
 
-    /// Says that the window has lost its first `count` bytes.
-    fn forget(&mut self, count: usize) {
+    /// Says that the window is about to lose its first `count` bytes.
+    fn forget(&mut self, bytes: &[u8], count: usize) {
+        if self.counted < count {
+            self.count(bytes, count);
+        }
+        self.counted -= count;
         self.at -= count;
         self.origin = self.origin.saturating_sub(count);
         self.offset += count as isize;

@@ -8,6 +8,7 @@
 use crate::allow::Allowed;
 use crate::custom::{Custom, Scratch};
 use crate::finding::Confidence;
+use crate::gate::{self, Anchor, Gate};
 use crate::rules::{BUILT_IN, BuiltIn};
 use crate::run::Run;
 use crate::{Action, Detector, Preset};
@@ -167,12 +168,19 @@ pub(crate) struct Rules {
     rules: Vec<Rule>,
     starts: Starts,
     allowed: Allowed,
+    gate: Gate,
+    /// Whether the gate knows the anchors of all rules: those of packs it does not.
+    gated: bool,
     longest: usize,
 }
+
+/// Bytes for which it is worth while to look ahead.
+const WORTH_A_LOOK: usize = 64;
 
 pub(crate) struct Rule {
     pub(crate) detector: Detector,
     pub(crate) placeholder: Box<str>,
+    anchor: Anchor,
     kind: Kind,
 }
 
@@ -203,10 +211,19 @@ impl Rules {
             .map(|(detector, kind)| Rule {
                 placeholder: format!("[REDACTED:{detector}]").into(),
                 detector,
+                anchor: match &kind {
+                    Kind::BuiltIn(rule) => rule.anchor,
+                    Kind::Custom(_) => Anchor::Custom,
+                },
                 kind,
             })
             .collect();
         let starts = Starts::new(&rules);
+        let customs = rules.iter().filter_map(|rule| match &rule.kind {
+            Kind::Custom(custom) => Some(custom.beginning()),
+            Kind::BuiltIn(_) => None,
+        });
+        let gate = Gate::new(presets.contains(&Preset::Standard), customs);
         let placeholder = rules.iter().map(|rule| rule.placeholder.len()).max().unwrap_or(0);
         let longest = rules
             .iter()
@@ -218,6 +235,8 @@ impl Rules {
             rules,
             starts,
             allowed,
+            gate,
+            gated: presets.iter().all(|preset| *preset == Preset::Standard),
             longest,
         }
     }
@@ -230,6 +249,11 @@ impl Rules {
         &self.rules[rule]
     }
 
+    #[cfg(test)]
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     /// The action for each rule, in order.
     pub(crate) fn actions(&self, of: impl Fn(&Detector) -> Action) -> Box<[Action]> {
         self.rules.iter().map(|rule| of(&rule.detector)).collect()
@@ -240,7 +264,8 @@ impl Rules {
         self.longest
     }
 
-    /// Finds the first match that starts at or after `from`.
+    /// Finds the first match that starts at or after `from`. `scratch` must have forgotten other texts, and within one window
+    /// `from` never decreases.
     pub(crate) fn next(
         &self,
         window: &Window<'_>,
@@ -248,7 +273,68 @@ impl Rules {
         actions: &[Action],
         scratch: &mut Scratch,
     ) -> Step {
-        scratch.forget_text();
+        match self.next_anchored(window, from, actions, scratch) {
+            Ok(step) => step,
+            Err(at) => self.next_anywhere(window, at, actions, scratch),
+        }
+    }
+
+    /// Asks the rules where the gate says that it may be worthwhile. `Err` says from where on the gate does not judge.
+    fn next_anchored(
+        &self,
+        window: &Window<'_>,
+        from: usize,
+        actions: &[Action],
+        scratch: &mut Scratch,
+    ) -> Result<Step, usize> {
+        let until = if window.last {
+            window.bytes.len()
+        } else {
+            window.bytes.len().saturating_sub(gate::REACH)
+        };
+        if !self.gated || until.saturating_sub(from) < WORTH_A_LOOK {
+            return Err(from);
+        }
+        let mut ahead = scratch.ahead.take().unwrap_or_default();
+        let mut at = from;
+        let step = loop {
+            let Some((place, anchors)) = self.gate.next(&mut ahead, window, at, until) else {
+                break Err(at.max(until));
+            };
+            at = place;
+            if window.bytes[at] == b'[' {
+                match self.placeholder(window, at) {
+                    Placeholder::No => {}
+                    Placeholder::Unknown => break Ok(Step::Undecided(at)),
+                    Placeholder::Until(end) if end >= until => break Err(end),
+                    Placeholder::Until(end) => {
+                        at = end;
+                        continue;
+                    }
+                }
+            }
+            let state = self.starts.state_before(window, at);
+            let start = self.starts.table[usize::from(state)][usize::from(window.bytes[at])];
+            if let Some(step) = self.ask(window, at, start, anchors, actions, scratch) {
+                break Ok(step);
+            }
+            at += 1;
+            if at >= until {
+                break Err(at);
+            }
+        };
+        scratch.ahead = Some(ahead);
+        step
+    }
+
+    /// Asks the rules at every place: for the end of what has arrived, and for texts too short to look ahead in.
+    fn next_anywhere(
+        &self,
+        window: &Window<'_>,
+        from: usize,
+        actions: &[Action],
+        scratch: &mut Scratch,
+    ) -> Step {
         let mut at = from;
         let mut state = self.starts.state_before(window, at);
         while let Some((place, start)) = self.starts.next(window.bytes, at, state) {
@@ -264,31 +350,47 @@ impl Rules {
                     }
                 }
             }
-            for &index in self.starts.rules(start) {
-                let index = usize::from(index);
-                if actions[index] == Action::Off {
-                    continue;
-                }
-                match self.rules[index].verify(window, at, scratch) {
-                    Verdict::No => {}
-                    Verdict::More => return Step::Undecided(at),
-                    Verdict::Match(mut hit) => {
-                        let value = &window.bytes[at..hit.end];
-                        hit.allowed = self
-                            .allowed
-                            .has(&self.rules[index].detector, value, hit.run.is_some());
-                        return Step::Found {
-                            start: at,
-                            rule: index,
-                            hit,
-                        };
-                    }
-                }
+            if let Some(step) = self.ask(window, at, start, u8::MAX, actions, scratch) {
+                return step;
             }
             at += 1;
             state = start.state;
         }
         Step::Undecided(window.bytes.len())
+    }
+
+    /// Asks the rules that can start here and have one of these anchors.
+    #[inline]
+    fn ask(
+        &self,
+        window: &Window<'_>,
+        at: usize,
+        start: Start,
+        anchors: u8,
+        actions: &[Action],
+        scratch: &mut Scratch,
+    ) -> Option<Step> {
+        for &index in self.starts.rules(start) {
+            let index = usize::from(index);
+            let rule = &self.rules[index];
+            if rule.anchor as u8 & anchors == 0 || actions[index] == Action::Off {
+                continue;
+            }
+            match rule.verify(window, at, scratch) {
+                Verdict::No => {}
+                Verdict::More => return Some(Step::Undecided(at)),
+                Verdict::Match(mut hit) => {
+                    let value = &window.bytes[at..hit.end];
+                    hit.allowed = self.allowed.has(&rule.detector, value, hit.run.is_some());
+                    return Some(Step::Found {
+                        start: at,
+                        rule: index,
+                        hit,
+                    });
+                }
+            }
+        }
+        None
     }
 
     /// Recognises the engine's own placeholders. They are stepped over, lest `password: [REDACTED:email]` or a pattern
@@ -340,6 +442,11 @@ impl Rule {
             Kind::BuiltIn(rule) => (rule.follows)(byte),
             Kind::Custom(_) => true,
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn anchor(&self) -> Anchor {
+        self.anchor
     }
 
     fn longest(&self) -> usize {

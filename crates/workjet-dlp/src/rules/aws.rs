@@ -13,6 +13,19 @@ use crate::search::{Hit, Verdict, Window};
 
 pub(super) const ID_LONGEST: usize = 20;
 
+const ID_PREFIXES: [&[u8]; 4] = [b"AKIA", b"ASIA", b"ABIA", b"ACCA"];
+
+/// What ids of keys and Bedrock's keys begin with.
+pub(super) const BEGINNINGS: [&[u8]; 7] = [
+    ID_PREFIXES[0],
+    ID_PREFIXES[1],
+    ID_PREFIXES[2],
+    ID_PREFIXES[3],
+    b"A3T",
+    BEDROCK[0].0,
+    BEDROCK[1].0,
+];
+
 pub(super) fn id_starts(byte: u8) -> bool {
     byte == b'A'
 }
@@ -62,9 +75,7 @@ pub(super) const ID_WORDS: &[&str] = &[
 
 /// Whether up to four bytes begin a key id. The fourth byte of `A3T…` is free.
 fn key_id_prefix(start: &[u8]) -> bool {
-    let listed = [&b"AKIA"[..], b"ASIA", b"ABIA", b"ACCA"]
-        .iter()
-        .any(|prefix| prefix.starts_with(start));
+    let listed = ID_PREFIXES.iter().any(|prefix| prefix.starts_with(start));
     listed
         || b"A3T".starts_with(&start[..start.len().min(3)])
             && start

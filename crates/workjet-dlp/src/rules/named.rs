@@ -83,7 +83,7 @@ pub(super) fn webhook_follows(byte: u8) -> bool {
 }
 
 /// Addresses where whoever knows the path may post.
-const WEBHOOKS: &[&[u8]] = &[
+pub(crate) const WEBHOOKS: &[&[u8]] = &[
     b"hooks.slack.com/services/",
     b"hooks.slack.com/workflows/",
     b"discord.com/api/webhooks/",

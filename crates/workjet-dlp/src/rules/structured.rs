@@ -1,8 +1,11 @@
 //! Tokens known by their structure: parts of known lengths with marks between them, the first of which need not be fixed.
 
+use std::sync::LazyLock;
+
 use super::vendor::{base62, hex, lower, url_safe};
 use crate::entropy::{distinct, is_placeholder};
 use crate::finding::Confidence;
+use crate::gate::sieve::{ByteSet, WIDTH};
 use crate::memo::Memo;
 use crate::run::Run;
 use crate::search::{Hit, Verdict, Window};
@@ -33,22 +36,64 @@ pub(super) fn starts(byte: u8) -> bool {
 }
 
 pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
-    if !super::is_token_start(window, at) {
+    let first = window.bytes[at..].iter().take(WIDTH);
+    let mut possible = first.zip(&*POSSIBLE).fold(!0, |possible, (byte, shapes)| {
+        possible & shapes[usize::from(*byte)]
+    });
+    if possible == 0 || !super::is_token_start(window, at) {
         return Verdict::No;
     }
     // Several may still be possible when the bytes end: then nothing is decided.
-    let mut verdict = Verdict::No;
-    for shape in SHAPES {
+    while possible != 0 {
+        let shape = &SHAPES[possible.trailing_zeros() as usize];
         match shape.verify(window, at) {
-            Verdict::No => {}
-            other => {
-                verdict = other;
-                break;
+            Verdict::No => possible &= possible - 1,
+            other => return other,
+        }
+    }
+    Verdict::No
+}
+
+/// For each of the first four bytes, the shapes in which it can stand there, as bits. Most words are dismissed by these.
+static POSSIBLE: LazyLock<[[u32; 256]; WIDTH]> = LazyLock::new(|| {
+    let mut possible = [[0; 256]; WIDTH];
+    for (index, shape) in SHAPES.iter().enumerate() {
+        for (place, set) in shape.beginning().into_iter().take(WIDTH).enumerate() {
+            for byte in set.iter() {
+                possible[place][usize::from(byte)] |= 1 << index;
             }
         }
     }
-    verdict
+    possible
+});
+
+/// What the tokens that begin with a fixed text begin with.
+pub(super) fn prefixes() -> impl Iterator<Item = Vec<ByteSet>> {
+    let fixed = SHAPES
+        .iter()
+        .filter(|shape| matches!(shape.parts[0], Part::Is(_)));
+    fixed.map(Shape::beginning)
 }
+
+/// The fixed texts in the others, and how many bytes stand before them. Of those that have none the gate knows by itself:
+/// [`FOUND_OTHERWISE`].
+pub(crate) fn pieces() -> impl Iterator<Item = (usize, &'static str)> {
+    SHAPES.iter().filter_map(|shape| {
+        let mut before = 0;
+        for part in shape.parts {
+            match *part {
+                Part::Is(text) if before > 0 && text.len() > 1 => return Some((before, text)),
+                Part::Of(least, most, _) if least == most => before += least,
+                _ => return None,
+            }
+        }
+        None
+    })
+}
+
+/// Tokens that begin with digits, with an `M`, `N` or `O` and two dozen letters, or with 32 hexadecimal digits.
+#[cfg(test)]
+const FOUND_OTHERWISE: [&str; 4] = ["telegram", "discord", "mailgun", "asana"];
 
 pub(super) struct Shape {
     pub(super) vendor: &'static str,
@@ -67,6 +112,25 @@ pub(super) enum Part {
 const UUID: usize = 36;
 
 impl Shape {
+    /// What can stand at each place, from the first on: as far as the places are known, and four more.
+    fn beginning(&self) -> Vec<ByteSet> {
+        let mut sets = Vec::new();
+        for part in self.parts {
+            match *part {
+                Part::Is(text) => sets.extend(text.bytes().map(|byte| ByteSet::of(&[byte]))),
+                Part::Uuid => sets.extend([ByteSet::that(hex); 8]),
+                Part::Of(least, most, alphabet) => {
+                    sets.extend(vec![ByteSet::that(alphabet); least]);
+                    if least < most {
+                        break;
+                    }
+                }
+            }
+        }
+        sets.extend([ByteSet::ALL; WIDTH]);
+        sets
+    }
+
     fn verify(&self, window: &Window<'_>, at: usize) -> Verdict {
         let mut here = at;
         let mut goes_on = None;
@@ -171,4 +235,20 @@ pub(super) static SHAPES: &[Shape] = &[
 
 const fn shape(vendor: &'static str, parts: &'static [Part]) -> Shape {
     Shape { vendor, parts }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gate_knows_every_shape() {
+        let otherwise = SHAPES
+            .iter()
+            .filter(|shape| FOUND_OTHERWISE.contains(&shape.vendor) && !matches!(shape.parts[0], Is(_)));
+        assert_eq!(
+            prefixes().count() + pieces().count() + otherwise.count(),
+            SHAPES.len()
+        );
+    }
 }

@@ -62,6 +62,9 @@ const PAYLOAD: usize = 8;
 
 pub(super) const JWT_LONGEST: usize = MAX_HEADER + 1 + PAYLOAD;
 
+/// `{"` in base 64.
+pub(super) const JWT_BEGINS: &[u8] = b"eyJ";
+
 pub(super) fn jwt_starts(byte: u8) -> bool {
     byte == b'e'
 }
@@ -73,8 +76,8 @@ pub(super) fn jwt(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
         return Verdict::No;
     }
     let rest = &window.bytes[at..];
-    if !rest.starts_with(b"eyJ") {
-        return if b"eyJ".starts_with(rest) {
+    if !rest.starts_with(JWT_BEGINS) {
+        return if JWT_BEGINS.starts_with(rest) {
             window.starved()
         } else {
             Verdict::No

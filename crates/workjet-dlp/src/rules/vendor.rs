@@ -9,6 +9,7 @@ use super::formats::FORMATS;
 use crate::checksum::base62_crc32;
 use crate::entropy::{Classes, distinct, is_placeholder, is_wordy};
 use crate::finding::Confidence;
+use crate::gate::sieve::ByteSet;
 use crate::memo::Memo;
 use crate::run::Run;
 use crate::search::{Hit, Verdict, Window};
@@ -29,6 +30,21 @@ pub(super) const LONGEST: usize = {
 
 pub(super) fn starts(byte: u8) -> bool {
     byte == b'w' || FORMATS.iter().any(|format| format.prefix.as_bytes()[0] == byte)
+}
+
+/// What the tokens of every format begin with: the prefix and four bytes of the body.
+pub(super) fn prefixes() -> impl Iterator<Item = Vec<ByteSet>> {
+    let workjet = [
+        ByteSet::of(b"w"),
+        ByteSet::of(b"j"),
+        ByteSet::of(b"_"),
+        ByteSet::that(lower),
+    ];
+    let others = FORMATS.iter().map(|format| {
+        let prefix = format.prefix.bytes().map(|byte| ByteSet::of(&[byte]));
+        prefix.chain([ByteSet::that(format.alphabet); 4]).collect()
+    });
+    std::iter::once(workjet.to_vec()).chain(others)
 }
 
 pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {

@@ -1,0 +1,758 @@
+//! The gate: skips what begins nothing.
+//!
+//! Every rule needs something rare: its prefix, seven digits close together, an `@` soon after, an assignment to a
+//! secret-sounding name just before. The [`sieve`] finds these anchors many bytes at a time; here each is looked at once
+//! more, and the places where a match could begin are noted, with the anchor that says so. The rules are asked there and
+//! nowhere else.
+//!
+//! **Invariant**: where a rule would not answer *no*, the gate has noted the rule's anchor. It may note more; a test compares
+//! it with asking every rule everywhere. For that to hold in a stream, the last [`REACH`] bytes of an unfinished window are
+//! not judged here.
+
+pub(crate) mod sieve;
+
+use std::sync::LazyLock;
+
+use crate::name;
+use crate::rules;
+use crate::search::{LOOK_BEHIND, Window};
+use sieve::{BLOCK, Before, ByteSet, Kind, ROW, Shape, Sieve, Sifted, WIDTH};
+
+/// What makes a place worth asking a rule about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Anchor {
+    /// One of the rule's prefixes stands there, where a word may begin.
+    Prefix = 1,
+    /// Seven digits, with separators between them at most.
+    Digits = 2,
+    /// An `@` stands after it, with nothing before that could not be part of an address or a password in a URL.
+    Sign = 4,
+    /// Forty characters of base 64, and no more, begin there.
+    Forty = 8,
+    /// A secret-sounding name, the scheme of a header or the address of a webhook ends before it.
+    Announced = 16,
+    /// A custom pattern's first four bytes may stand there.
+    Custom = 32,
+    /// One of the engine's own placeholders may stand there.
+    Placeholder = 64,
+}
+
+/// How far behind the place that it anchors an anchor may end: 128 bytes of a password, `:` and `@`, and what is looked at
+/// of a number. In an unfinished window, what stands nearer to the end is left to the caller.
+pub(crate) const REACH: usize = 136;
+
+/// How far before the first place an anchor may begin: a header's name, its scheme, and blanks up to where rules look.
+const BEHIND: usize = LOOK_BEHIND + 64;
+
+/// Places that notes are kept for at once: what [`REACH`] and [`BEHIND`] leave open and a block.
+const NOTES: usize = 2048;
+
+const DIGITS: Kind = 0;
+const SIGN: Kind = 1;
+const OPERATOR: Kind = 2;
+const CAPITAL: Kind = 3;
+const CUSTOM: Kind = 4;
+/// Words, and pieces of what stands before or within a match.
+const PIECE: [Kind; 4] = [5, 6, 7, 8];
+/// Prefixes, where a word may begin.
+const PREFIX: [Kind; 7] = [9, 10, 11, 12, 13, 14, 15];
+const PREFIXES: u16 = 0xFE00;
+
+/// What the sieve looks for on behalf of an engine's rules.
+pub(crate) struct Gate {
+    sieve: Sieve,
+    built_in: bool,
+    triples: &'static Triples,
+}
+
+/// How far the gate has looked, and what it found ahead.
+pub(crate) struct Ahead {
+    /// Places before this one have been judged, or may be forgotten.
+    from: usize,
+    /// Anchors have been looked for up to here.
+    sifted_to: usize,
+    /// Which of the next [`NOTES`] places have notes, and the notes: at a place's number modulo `NOTES`.
+    noted: [u64; NOTES / 64],
+    notes: [u8; NOTES],
+    /// A place of the current window's has been asked for.
+    begun: bool,
+    sifted: Sifted,
+}
+
+impl Default for Ahead {
+    fn default() -> Self {
+        Self {
+            from: 0,
+            sifted_to: 0,
+            noted: [0; NOTES / 64],
+            notes: [0; NOTES],
+            begun: false,
+            sifted: Sifted::NEW,
+        }
+    }
+}
+
+impl Ahead {
+    /// To be called before other bytes are searched.
+    pub(crate) fn forget_text(&mut self) {
+        self.begun = false;
+    }
+
+    fn begin(&mut self, at: usize) {
+        self.begun = true;
+        self.from = at;
+        self.sifted_to = at.saturating_sub(BEHIND);
+        self.noted = [0; NOTES / 64];
+    }
+
+    fn note(&mut self, at: usize, anchor: Anchor) {
+        if at < self.from {
+            return;
+        }
+        debug_assert!(at - self.from < NOTES, "notes are made near what is judged next");
+        let place = at % NOTES;
+        let bit = 1 << (place % 64);
+        let word = &mut self.noted[place / 64];
+        if *word & bit == 0 {
+            *word |= bit;
+            self.notes[place] = 0;
+        }
+        self.notes[place] |= anchor as u8;
+    }
+
+    /// Forgets what stands before `at`.
+    fn skip_to(&mut self, at: usize) {
+        if at.saturating_sub(self.from) >= NOTES {
+            self.noted = [0; NOTES / 64];
+            self.from = at;
+        }
+        while self.from < at {
+            let place = self.from % NOTES;
+            let here = (64 - place % 64).min(at - self.from);
+            let bits = if here == 64 {
+                !0
+            } else {
+                ((1 << here) - 1) << (place % 64)
+            };
+            self.noted[place / 64] &= !bits;
+            self.from += here;
+        }
+    }
+
+    /// The first place with notes before `until`. Goes on to it, or to `until`.
+    fn next(&mut self, until: usize) -> Option<(usize, u8)> {
+        while self.from < until {
+            let place = self.from % NOTES;
+            let bits = self.noted[place / 64] >> (place % 64);
+            if bits == 0 {
+                self.from = until.min(self.from + 64 - place % 64);
+                continue;
+            }
+            let at = self.from + bits.trailing_zeros() as usize;
+            self.from = at.min(until);
+            return (at < until).then(|| (at, self.notes[at % NOTES]));
+        }
+        None
+    }
+}
+
+impl Gate {
+    /// A gate for the built-in rules, if `built_in`, and for patterns that begin with these bytes.
+    pub(crate) fn new(built_in: bool, customs: impl Iterator<Item = Shape>) -> Self {
+        let mut sieve = if built_in {
+            BUILT_IN.clone()
+        } else {
+            let mut sieve = Sieve::new();
+            let placeholder = b"[RED".map(|byte| ByteSet::of(&[byte]));
+            sieve.add(PIECE[0], Before::Anything, placeholder);
+            sieve
+        };
+        for shape in customs {
+            sieve.add(CUSTOM, Before::Anything, shape);
+        }
+        sieve.fill();
+        Self {
+            sieve,
+            built_in,
+            triples: &TRIPLES,
+        }
+    }
+
+    /// The first place from `at` up to `until` where some rule may have to be asked, and the anchors noted there. In an
+    /// unfinished window `until` is at most [`REACH`] bytes before its end. `at` never decreases within a window.
+    pub(crate) fn next(
+        &self,
+        ahead: &mut Ahead,
+        window: &Window<'_>,
+        at: usize,
+        until: usize,
+    ) -> Option<(usize, u8)> {
+        if !ahead.begun || at > ahead.sifted_to + BEHIND {
+            ahead.begin(at);
+        }
+        ahead.skip_to(at);
+        loop {
+            let judged = if ahead.sifted_to == window.bytes.len() {
+                until
+            } else {
+                until.min(ahead.sifted_to.saturating_sub(REACH))
+            };
+            if let Some(noted) = ahead.next(judged) {
+                return Some(noted);
+            }
+            if judged == until {
+                return None;
+            }
+            self.look(ahead, window);
+        }
+    }
+
+    /// Looks for anchors in the next block.
+    fn look(&self, ahead: &mut Ahead, window: &Window<'_>) {
+        let from = ahead.sifted_to;
+        self.sieve.sift(window.bytes, from, &mut ahead.sifted);
+        ahead.sifted_to = window.bytes.len().min(from + BLOCK);
+        for word in 0..BLOCK / 32 {
+            let mut bits = ahead.sifted.marked[word];
+            while bits != 0 {
+                let place = 32 * word + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                let mut kinds = ahead.sifted.kinds(place);
+                if kinds & PREFIXES != 0 {
+                    if self.triples.have(&window.bytes[from + place..]) {
+                        ahead.note(from + place, Anchor::Prefix);
+                    }
+                    kinds &= !PREFIXES;
+                    if kinds == 0 {
+                        continue;
+                    }
+                }
+                examine(ahead, window.bytes, from + place, kinds);
+            }
+        }
+        if self.built_in {
+            let mut rows = ahead.sifted.rows;
+            while rows != 0 {
+                let row = rows.trailing_zeros() as usize;
+                rows &= rows - 1;
+                forty(ahead, window.bytes, from + ROW * row);
+            }
+        }
+    }
+}
+
+/// Notes the places for which the anchors that may stand at `at` speak.
+fn examine(ahead: &mut Ahead, bytes: &[u8], at: usize, kinds: u16) {
+    const PIECES: u16 = 0x01E0;
+    let may_be = |kind: Kind| kinds >> kind & 1 == 1;
+    if may_be(DIGITS) {
+        digits(ahead, bytes, at);
+    }
+    if may_be(SIGN) {
+        sign(ahead, bytes, at);
+    }
+    if may_be(OPERATOR) && bytes[at] != b' ' {
+        let two = at > 0 && matches!(bytes[at - 1], b':' | b'=');
+        assigned(ahead, bytes, at - usize::from(two), at + 1);
+    }
+    if may_be(CAPITAL) {
+        capital(ahead, bytes, at);
+    }
+    if kinds & PIECES != 0 {
+        piece(ahead, bytes, at);
+    }
+    if may_be(CUSTOM) {
+        ahead.note(at, Anchor::Custom);
+    }
+}
+
+/// The first three bytes of all prefixes, as bits by a hash.
+struct Triples([u64; 1 << (Triples::BITS - 6)]);
+
+impl Triples {
+    const BITS: usize = 12;
+
+    fn hash(bytes: [u8; 3]) -> usize {
+        let [a, b, c] = bytes.map(u32::from);
+        (((a << 16 | b << 8 | c).wrapping_mul(0x9E37_79B1)) >> (32 - Self::BITS)) as usize
+    }
+
+    fn have(&self, bytes: &[u8]) -> bool {
+        let Some(first) = bytes.first_chunk() else {
+            return false;
+        };
+        let hash = Self::hash(*first);
+        self.0[hash / 64] >> (hash % 64) & 1 == 1
+    }
+}
+
+static TRIPLES: LazyLock<Triples> = LazyLock::new(|| {
+    let mut triples = Triples([0; _]);
+    for prefix in rules::prefixes() {
+        for a in prefix[0].iter() {
+            for b in prefix[1].iter() {
+                for c in prefix[2].iter() {
+                    let hash = Triples::hash([a, b, c]);
+                    triples.0[hash / 64] |= 1 << (hash % 64);
+                }
+            }
+        }
+    }
+    triples
+});
+
+/// A digit begins a number if seven digits follow, each at most four separators after the last. What stands before them may
+/// belong to it.
+fn digits(ahead: &mut Ahead, bytes: &[u8], at: usize) {
+    const ENOUGH: usize = 7;
+    const MAX_BETWEEN: usize = 4;
+    let (mut count, mut between) = (0, 0);
+    for byte in &bytes[at..] {
+        if byte.is_ascii_digit() {
+            (count, between) = (count + 1, 0);
+            if count == ENOUGH {
+                break;
+            }
+        } else if between < MAX_BETWEEN && is(OF_NUMBER, *byte) {
+            between += 1;
+        } else {
+            return;
+        }
+    }
+    if count < ENOUGH {
+        return;
+    }
+    ahead.note(at, Anchor::Digits);
+    // Two tokens begin with digits too: `512345678:AA…` and `1/120345678…`.
+    let plain = bytes[at..]
+        .iter()
+        .take(11)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    if matches!(
+        (plain, bytes.get(at + plain)),
+        (8..=10, Some(b':')) | (1, Some(b'/'))
+    ) {
+        ahead.note(at, Anchor::Prefix);
+    }
+    match bytes[..at] {
+        [.., b'+', b'('] | [.., b'(', b'+'] => {
+            ahead.note(at - 2, Anchor::Digits);
+            ahead.note(at - 1, Anchor::Digits);
+        }
+        [.., b'+' | b'('] => ahead.note(at - 1, Anchor::Digits),
+        _ => {}
+    }
+}
+
+/// Which bytes may stand where, a bit for each question.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        let alphanumeric = byte.is_ascii_alphanumeric();
+        let bits = [
+            (
+                AFTER_NAME,
+                matches!(
+                    byte,
+                    b' ' | b'\t' | b'"' | b'\'' | b'`' | b'\\' | b']' | b')' | b'*' | b'_' | b'-' | b'.'
+                ),
+            ),
+            (
+                AFTER_OPERATOR,
+                matches!(byte, b' ' | b'\t' | b'*' | b'\\' | b'"' | b'\'' | b'`'),
+            ),
+            (
+                BEFORE_VALUE,
+                matches!(byte, b'=' | b':' | b' ' | b'\t' | b'"' | b'\'' | b'`' | b'>'),
+            ),
+            (
+                OF_LOCAL,
+                alphanumeric
+                    || byte >= 0x80
+                    || matches!(
+                        byte,
+                        b'.' | b'!' | b'#' | b'$' | b'%' | b'\'' | b'*' | b'+' | b'-' | b'^' | b'_' | b'~'
+                    ),
+            ),
+            (
+                OF_PASSWORD,
+                byte.is_ascii_graphic()
+                    && !matches!(
+                        byte,
+                        b'/' | b'?' | b'#' | b'@' | b'"' | b'\'' | b'`' | b'<' | b'>' | b'\\'
+                    ),
+            ),
+            (OF_BASE64, alphanumeric || matches!(byte, b'/' | b'+' | b'=')),
+            (
+                OF_NUMBER,
+                matches!(byte, b'0'..=b'9' | b'+' | b'(' | b')' | b' ' | b'-' | b'.' | b'/'),
+            ),
+        ];
+        let mut index = 0;
+        while index < bits.len() {
+            if bits[index].1 {
+                classes[byte as usize] |= bits[index].0;
+            }
+            index += 1;
+        }
+        if byte == u8::MAX {
+            break classes;
+        }
+        byte += 1;
+    }
+};
+
+/// What may stand between a name and its operator; more than may, in any order.
+const AFTER_NAME: u8 = 1;
+/// What may stand between an operator and the value.
+const AFTER_OPERATOR: u8 = 2;
+/// What stands right before a value.
+const BEFORE_VALUE: u8 = 4;
+const OF_LOCAL: u8 = 8;
+const OF_PASSWORD: u8 = 16;
+const OF_BASE64: u8 = 32;
+/// A digit, or what separates digits.
+const OF_NUMBER: u8 = 64;
+
+#[inline]
+fn is(class: u8, byte: u8) -> bool {
+    CLASSES[usize::from(byte)] & class != 0
+}
+
+/// Before an `@` stands the local part of an address, or a password.
+fn sign(ahead: &mut Ahead, bytes: &[u8], sign: usize) {
+    const LOCAL: usize = 64;
+    const PASSWORD: usize = 128;
+    for at in (sign.saturating_sub(LOCAL)..sign).rev() {
+        if !is(OF_LOCAL, bytes[at]) {
+            break;
+        }
+        let begins = bytes[at].is_ascii_alphanumeric() || bytes[at] >= 0xC2;
+        let follows = at == 0 || !bytes[at - 1].is_ascii_alphanumeric() || follows_escape(bytes, at);
+        if begins && follows {
+            ahead.note(at, Anchor::Sign);
+        }
+    }
+    for at in (sign.saturating_sub(PASSWORD).max(1)..sign).rev() {
+        if !is(OF_PASSWORD, bytes[at]) {
+            break;
+        }
+        if bytes[at - 1] == b':' {
+            ahead.note(at, Anchor::Sign);
+        }
+    }
+}
+
+fn follows_escape(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes[..at], [.., b'\\', b'n' | b't' | b'r'])
+}
+
+/// After `=`, `:`, `>` or a verb stands a value; of interest if the word before `operator` may be secret-sounding.
+fn assigned(ahead: &mut Ahead, bytes: &[u8], operator: usize, after: usize) {
+    if !ends_like_a_name(&bytes[..operator]) {
+        return;
+    }
+    // Up to eight blanks, eight backslashes and a quote.
+    for at in after..bytes.len().min(after + 18) {
+        if is(BEFORE_VALUE, bytes[at - 1]) {
+            ahead.note(at, Anchor::Announced);
+        }
+        if !is(AFTER_OPERATOR, bytes[at]) {
+            break;
+        }
+    }
+}
+
+/// Whether the last letters may be those of a secret-sounding name, or of the verb after one.
+fn ends_like_a_name(before: &[u8]) -> bool {
+    // More is never skipped by who reads the name.
+    const SKIPPED: usize = 96;
+    let least = before.len().saturating_sub(SKIPPED);
+    let mut end = before.len();
+    while end > least && is(AFTER_NAME, before[end - 1]) {
+        end -= 1;
+    }
+    match before[..end] {
+        [.., first, last] => ENDINGS.has(first, last),
+        _ => false,
+    }
+}
+
+/// Pairs of letters.
+struct Endings([u32; 26]);
+
+impl Endings {
+    fn has(&self, first: u8, last: u8) -> bool {
+        let [first, last] = [first, last].map(|byte| byte.to_ascii_lowercase().wrapping_sub(b'a'));
+        first < 26 && last < 26 && self.0[usize::from(first)] >> last & 1 == 1
+    }
+}
+
+static ENDINGS: LazyLock<Endings> = LazyLock::new(|| {
+    let mut endings = Endings([0; 26]);
+    for word in name::words().chain(["is", "was", "to"]) {
+        if let [.., first, last] = *word.as_bytes() {
+            endings.0[usize::from(first - b'a')] |= 1 << (last - b'a');
+        }
+    }
+    endings
+});
+
+/// `authorization` and `bearer`, by three letters of each.
+fn scheme(ahead: &mut Ahead, bytes: &[u8], at: usize) {
+    const NAME: &[u8] = b"authorization";
+    const SCHEMES: [&[u8]; 4] = [b"basic", b"token", b"apikey", b"key"];
+    let stands = |word: &[u8], at: usize| {
+        bytes
+            .get(at..at + word.len())
+            .is_some_and(|same| same.eq_ignore_ascii_case(word))
+    };
+    if at >= 3 && stands(b"bearer", at - 3) {
+        after_scheme(ahead, bytes, at + 3);
+    }
+    if at >= 5 && stands(NAME, at - 5) {
+        let end = at - 5 + NAME.len();
+        // The name must stand within 32 bytes before the scheme.
+        for here in end..=(end - NAME.len() + 32) {
+            for scheme in SCHEMES.into_iter().filter(|scheme| stands(scheme, here)) {
+                after_scheme(ahead, bytes, here + scheme.len());
+            }
+        }
+    }
+}
+
+fn after_scheme(ahead: &mut Ahead, bytes: &[u8], end: usize) {
+    let blanks = bytes[end..]
+        .iter()
+        .take(LOOK_BEHIND)
+        .take_while(|byte| byte.is_ascii_whitespace())
+        .count();
+    if blanks > 0 && bytes[end + blanks - 1] == b' ' {
+        ahead.note(end + blanks, Anchor::Announced);
+    }
+}
+
+/// Verbs between a name and its value, schemes of headers, `-----BEGIN` by its last dash, a webhook's address by what stands
+/// around its last dot, a placeholder and an option of a command by their beginnings, tokens by what stands within them.
+fn piece(ahead: &mut Ahead, bytes: &[u8], at: usize) {
+    match bytes[at..] {
+        [b' ', b'i', b's', ..] | [b' ', b't', b'o', ..] => assigned(ahead, bytes, at, at + 3),
+        [b'w', b'a', b's', ..] if at > 0 && bytes[at - 1] == b' ' => {
+            assigned(ahead, bytes, at - 1, at + 3);
+        }
+        [b'r' | b'R', ..] => scheme(ahead, bytes, at),
+        [b'-', b'B', b'E', ..] if at >= 4 => ahead.note(at - 4, Anchor::Prefix),
+        [b'[', b'R', b'E', ..] => ahead.note(at, Anchor::Placeholder),
+        [b'-', b'-', ..] if at == 0 || !bytes[at - 1].is_ascii_graphic() => {
+            let of_flag = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+            let end = at + bytes[at..].iter().take(48).take_while(of_flag).count();
+            assigned(ahead, bytes, end, end);
+        }
+        [_, b'.', ..] => {
+            for address in rules::WEBHOOKS {
+                let start = at.checked_sub(last_dot(address) - 1);
+                if let Some(start) = start.filter(|start| bytes[*start..].starts_with(address)) {
+                    ahead.note(start + address.len(), Anchor::Announced);
+                }
+            }
+        }
+        _ => {}
+    }
+    for (before, piece) in &*PIECES {
+        if bytes[at] == piece[0] && bytes[at..].starts_with(piece) && at >= *before {
+            ahead.note(at - before, Anchor::Prefix);
+        }
+    }
+}
+
+/// Texts within tokens, and how many bytes stand before each.
+static PIECES: LazyLock<Vec<(usize, &[u8])>> = LazyLock::new(|| {
+    let pieces = rules::pieces().map(|(before, piece)| (before, piece.as_bytes()));
+    pieces.collect()
+});
+
+fn last_dot(address: &[u8]) -> usize {
+    let dot = address.iter().rposition(|byte| *byte == b'.');
+    dot.expect("a host has a dot within it")
+}
+
+/// The first part of a token: a capital and two dozen letters and digits, then a dot.
+fn capital(ahead: &mut Ahead, bytes: &[u8], at: usize) {
+    let length = bytes[at..]
+        .iter()
+        .take(29)
+        .take_while(|byte| byte.is_ascii_alphanumeric())
+        .count();
+    if (24..=28).contains(&length) {
+        ahead.note(at, Anchor::Prefix);
+    }
+}
+
+/// Forty characters of base 64 hold a row; the last row within them ends less than a row before they do.
+fn forty(ahead: &mut Ahead, bytes: &[u8], row: usize) {
+    const FORTY: usize = 40;
+    const HEX: usize = 32;
+    let belongs = |byte: &u8| is(OF_BASE64, *byte);
+    let next = &bytes[row + ROW..];
+    let more = next.iter().take(ROW).take_while(|byte| belongs(byte)).count();
+    if more == ROW {
+        return;
+    }
+    let end = row + ROW + more;
+    if let Some(start) = end.checked_sub(FORTY)
+        && bytes[start..row + ROW].iter().all(belongs)
+    {
+        ahead.note(start, Anchor::Forty);
+    }
+    // So do 32 hexadecimal digits, if a hyphen ends them.
+    if let Some(start) = end.checked_sub(HEX)
+        && bytes.get(end) == Some(&b'-')
+        && bytes[start..end].iter().all(u8::is_ascii_hexdigit)
+    {
+        ahead.note(start, Anchor::Prefix);
+    }
+}
+
+/// The part of the sieve that is the same for all engines with the built-in rules.
+static BUILT_IN: LazyLock<Sieve> = LazyLock::new(|| {
+    let mut sieve = Sieve::new();
+    let one = |byte: u8| ByteSet::of(&[byte]);
+    let digit = ByteSet::that(|byte| byte.is_ascii_digit());
+    let of_number = ByteSet::that(|byte| is(OF_NUMBER, byte));
+    sieve.add(DIGITS, Before::NoDigit, [digit, of_number, of_number, of_number]);
+    let alone = |set| [set, ByteSet::ALL, ByteSet::ALL, ByteSet::ALL];
+    sieve.add(SIGN, Before::Anything, alone(one(b'@')));
+    sieve.add(OPERATOR, Before::Anything, alone(ByteSet::of(b"=:>")));
+    for (kind, shapes) in PIECE.into_iter().zip(groups::<4>(piece_shapes())) {
+        for shape in shapes {
+            sieve.add(kind, Before::Anything, shape);
+        }
+    }
+    let of_word = ByteSet::that(|byte| byte.is_ascii_alphanumeric());
+    let capital = [ByteSet::of(b"MNO"), of_word, of_word, of_word];
+    sieve.add(CAPITAL, Before::NoWord, capital);
+    let begins = rules::prefixes().into_iter();
+    let begins = begins.map(|prefix| *prefix.first_chunk().expect("prefixes are no shorter"));
+    for (kind, shapes) in PREFIX.into_iter().zip(groups::<7>(begins.collect())) {
+        for shape in shapes {
+            sieve.add(kind, Before::NoWord, shape);
+        }
+    }
+    sieve
+});
+
+/// What [`piece`] knows.
+fn piece_shapes() -> Vec<Shape> {
+    let one = |byte: u8| ByteSet::of(&[byte]);
+    let mut shapes = vec![b"[RED".map(one), b"-BEG".map(one)];
+    let then = ByteSet::that(|byte| is(AFTER_OPERATOR, byte));
+    shapes.extend([b" is", b" to", b"was"].map(|[a, b, c]| [one(*a), one(*b), one(*c), then]));
+    let blank = ByteSet::that(|byte| byte.is_ascii_whitespace());
+    for ([a, b, c], next) in [(b"riz", ByteSet::any_case(b"a")), (b"rer", blank)] {
+        let [a, b, c] = [a, b, c].map(|letter| ByteSet::any_case(&[*letter]));
+        shapes.push([a, b, c, next]);
+    }
+    let of_flag = ByteSet::that(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let later_in_flag = of_flag.union(one(b'-'));
+    shapes.push([one(b'-'), one(b'-'), of_flag, later_in_flag]);
+    for address in rules::WEBHOOKS {
+        let dot = last_dot(address);
+        shapes.push([0, 1, 2, 3].map(|nth| one(address[dot - 1 + nth])));
+    }
+    let of_token = ByteSet::that(|byte| byte.is_ascii_graphic());
+    for (_, piece) in &*PIECES {
+        shapes.push([0, 1, 2, 3].map(|place| piece.get(place).map_or(of_token, |byte| one(*byte))));
+    }
+    shapes
+}
+
+/// How often a shape is met, roughly.
+fn cost(shape: &Shape) -> u64 {
+    let places = shape.iter().enumerate();
+    places.map(|(place, set)| frequency(place, set)).product()
+}
+
+/// Shares the shapes out among the kinds, so that little else fits.
+fn groups<const N: usize>(mut shapes: Vec<Shape>) -> [Vec<Shape>; N] {
+    let with = |union: &Shape, shape: &Shape| -> Shape {
+        std::array::from_fn(|place| union[place].union(shape[place]))
+    };
+    let share = |shapes: &[Shape]| {
+        let mut groups: [Vec<Shape>; N] = std::array::from_fn(|_| Vec::new());
+        let mut unions = [[ByteSet::NONE; WIDTH]; N];
+        for shape in shapes {
+            let costs = unions.map(|union| cost(&with(&union, shape)) - cost(&union));
+            let best = (0..N)
+                .min_by_key(|group| costs[*group])
+                .expect("there are groups");
+            unions[best] = with(&unions[best], shape);
+            groups[best].push(*shape);
+        }
+        (groups, unions.iter().map(cost).sum::<u64>())
+    };
+    // Neither order is best for all: frequent ones should not share a kind, and those with wide sets should.
+    shapes.sort_by_key(cost);
+    let (rare_first, cost_of_these) = share(&shapes);
+    shapes.reverse();
+    let (frequent_first, cost_of_those) = share(&shapes);
+    if cost_of_these <= cost_of_those {
+        rare_first
+    } else {
+        frequent_first
+    }
+}
+
+/// How many of two thousand bytes of text pass for one of the set, roughly; at the first place, of those that begin a word.
+fn frequency(place: usize, set: &ByteSet) -> u64 {
+    const LETTERS: [u64; 26] = [
+        130, 26, 50, 68, 204, 36, 32, 98, 112, 4, 14, 64, 40, 112, 120, 30, 2, 96, 102, 146, 44, 16, 38, 4,
+        32, 2,
+    ];
+    const FIRST: [u64; 26] = [
+        230, 90, 100, 60, 50, 80, 34, 100, 130, 12, 14, 54, 80, 46, 130, 90, 6, 60, 150, 320, 24, 14, 130, 2,
+        24, 2,
+    ];
+    let letters = if place == 0 { FIRST } else { LETTERS };
+    let of = |byte: u8| match byte {
+        b'a'..=b'z' => letters[usize::from(byte - b'a')],
+        b' ' => 340,
+        b'.' | b',' => 20,
+        b'-' | b'`' | b'_' | b'\n' | b'/' | b'"' | b'0'..=b'9' => 10,
+        _ => 4,
+    };
+    let (mut low, mut high) = (0_u16, 0_u16);
+    for byte in (0..128).filter(|byte| set.has(*byte)) {
+        (low, high) = (low | 1 << (byte & 15), high | 1 << (byte >> 4));
+    }
+    let passes = |byte: &u8| low >> (byte & 15) & 1 == 1 && high >> (byte >> 4) & 1 == 1;
+    (0..128).filter(passes).map(of).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_are_found_again_in_order_and_once() {
+        let mut ahead = Ahead::default();
+        ahead.begin(100);
+        for at in [99, 100, 163, 164, 700, 100 + NOTES - 1] {
+            ahead.note(at, Anchor::Sign);
+        }
+        ahead.note(700, Anchor::Digits);
+        let mut found = Vec::new();
+        while let Some((at, anchors)) = ahead.next(100 + NOTES) {
+            found.push((at, anchors));
+            ahead.skip_to(at + 1);
+        }
+        let places: Vec<usize> = found.iter().map(|(at, _)| *at).collect();
+        assert_eq!(places, [100, 163, 164, 700, 100 + NOTES - 1]);
+        assert_eq!(found[3].1, Anchor::Sign as u8 | Anchor::Digits as u8);
+        ahead.note(100 + NOTES + 7, Anchor::Sign);
+        ahead.skip_to(9_000);
+        assert!(ahead.next(9_000 + NOTES).is_none());
+    }
+}

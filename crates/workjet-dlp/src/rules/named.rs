@@ -430,7 +430,11 @@ fn is_code(value: &[u8], quoted: bool) -> bool {
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
         && is_wordy(value);
     let tag = !quoted && value.starts_with(b"!") && value[1..].iter().all(u8::is_ascii_alphabetic);
-    tag || is_technical(value)
+    // `(?:{hex}|{ipv4})`, and what stands after `<user>:<password>`.
+    let pattern = value.windows(2).any(|pair| pair == b"(?") || (!quoted && value.starts_with(b"@"));
+    pattern
+        || tag
+        || is_technical(value)
         || constant
         || call
         || path

@@ -22,6 +22,26 @@ const PROSE: &str = "In 2024 the harbour was rebuilt, and most of the old cranes
 const DENSE: &str = "Pay with 4111 1111 1111 1111 before noon. Write to jane.doe@corp-mail.example.com about it. \
     Call +1 415 555 2671 after five. Her number is 536-90-4399, she said. ";
 
+/// Texts that ask for as much work as possible and hold nothing, or next to nothing: units that are repeated.
+const HOSTILE: [(&str, &str); 16] = [
+    ("digits", "0"),
+    ("single_digits", "4 "),
+    ("groups_of_four", "4111 "),
+    ("almost_an_ssn", "536-22-872 "),
+    ("almost_a_phone", "112-555-0123 "),
+    ("pairs", "06 12 34 56 7"),
+    ("signs", "@"),
+    ("local_parts", "a.a.a.a.a.a.@"),
+    ("domains", "a@b.c."),
+    ("letters_beyond_ascii", "é@"),
+    ("passwords_in_urls", "://u:p"),
+    ("prefixes", "sk-"),
+    ("names", "api_key="),
+    ("verbs", " is"),
+    ("base64", "aB3/xY7+Zq9"),
+    ("spaces", " "),
+];
+
 fn text(of: &str, bytes: usize) -> String {
     of.chars().cycle().take(bytes).collect()
 }
@@ -34,6 +54,16 @@ fn redact_clean(bencher: Bencher<'_, '_>, bytes: usize) {
 #[divan::bench(args = SIZES)]
 fn redact_dense(bencher: Bencher<'_, '_>, bytes: usize) {
     redact(bencher, &text(DENSE, bytes));
+}
+
+/// Time per byte must be the same for both sizes.
+#[divan::bench(args = HOSTILE.map(|(name, _)| name), consts = [10_000, 10_000_000], sample_count = 5, sample_size = 1)]
+fn redact_hostile<const BYTES: usize>(bencher: Bencher<'_, '_>, name: &str) {
+    let (_, unit) = HOSTILE
+        .into_iter()
+        .find(|(listed, _)| *listed == name)
+        .expect("a name from the list");
+    redact(bencher, &text(unit, BYTES));
 }
 
 fn redact(bencher: Bencher<'_, '_>, text: &str) {

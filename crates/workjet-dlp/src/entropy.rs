@@ -36,22 +36,38 @@ pub(crate) struct Classes {
 
 impl Classes {
     pub(crate) fn of(value: &[u8]) -> Self {
-        value.iter().fold(Self::default(), |classes, byte| Self {
-            lower: classes.lower || byte.is_ascii_lowercase(),
-            upper: classes.upper || byte.is_ascii_uppercase(),
-            digit: classes.digit || byte.is_ascii_digit(),
-            symbol: classes.symbol
-                || matches!(
-                    byte,
-                    b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'+' | b'?' | b'~'
-                ),
-        })
+        let bits = value
+            .iter()
+            .fold(0, |bits, byte| bits | CLASSES[usize::from(*byte)]);
+        Self {
+            lower: bits & 1 != 0,
+            upper: bits & 2 != 0,
+            digit: bits & 4 != 0,
+            symbol: bits & 8 != 0,
+        }
     }
 
     pub(crate) fn letter(self) -> bool {
         self.lower || self.upper
     }
 }
+
+/// For each byte, what it is, as bits in the order of the fields of [`Classes`].
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        classes[byte as usize] = match byte {
+            b'a'..=b'z' => 1,
+            b'A'..=b'Z' => 2,
+            b'0'..=b'9' => 4,
+            b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'+' | b'?' | b'~' => 8,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
 
 /// Whether the value stands for one: `your-key-here`, `xxxxxxxx`, `${TOKEN}`, `[REDACTED:…]`.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {

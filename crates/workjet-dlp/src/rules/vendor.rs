@@ -103,6 +103,11 @@ impl Format {
     fn verify(&self, window: &Window<'_>, at: usize) -> Verdict {
         let prefix = self.prefix.as_bytes();
         let rest = &window.bytes[at..];
+        // One byte dismisses most of those that begin alike.
+        let last = prefix.len() - 1;
+        if rest.get(last).is_some_and(|byte| *byte != prefix[last]) {
+            return Verdict::No;
+        }
         if !rest.starts_with(prefix) {
             return if prefix.starts_with(rest) {
                 window.starved()

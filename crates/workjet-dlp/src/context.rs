@@ -62,12 +62,20 @@ impl Words {
         Self::within(behind, Self::REACH)
     }
 
-    /// The words in the last `reach` bytes, at most [`REACH`](Self::REACH).
+    /// The words in the last `reach` bytes, at most [`REACH`](Self::REACH); none if no word that a rule without a pack looks
+    /// for stands there.
     pub(crate) fn within(behind: &[u8], reach: usize) -> Self {
         let cut = behind.len().saturating_sub(reach.min(Self::REACH));
-        if !may_hold_words(&behind[cut..]) {
-            return Self::NONE;
+        if may_hold_words(&behind[cut..]) {
+            Self::all_within(behind, reach)
+        } else {
+            Self::NONE
         }
+    }
+
+    /// All words in the last `reach` bytes, at most [`REACH`](Self::REACH), for the rules of packs.
+    pub(crate) fn all_within(behind: &[u8], reach: usize) -> Self {
+        let cut = behind.len().saturating_sub(reach.min(Self::REACH));
         // A word that is cut off is not that word.
         let within_word = cut > 0 && behind[cut - 1].is_ascii_alphabetic();
         let start = if within_word {
@@ -119,6 +127,11 @@ impl Words {
     /// [`rules::words`](crate::rules::words) or those of packs: without one of those before a place, the text is not read at all.
     pub(crate) fn have(&self, spaced: &[&str]) -> bool {
         debug_assert!(spaced.iter().all(|word| may_hold_words(word.as_bytes())));
+        self.have_any(spaced)
+    }
+
+    /// The same for words that were all read.
+    pub(crate) fn have_any(&self, spaced: &[&str]) -> bool {
         if self.beginnings == 0 {
             return false;
         }

@@ -31,6 +31,9 @@ pub(crate) fn before(behind: &[u8]) -> Option<Name> {
         matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b']' | b')' | b'*')
     });
     let (words, start) = last_words(rest);
+    if is_verdict(behind, rest, start) {
+        return None;
+    }
     // In `\npassword` the first letter is that of an escape.
     let unescaped = || match rest.get(start.checked_sub(1)?..)? {
         [b'\\', b'n' | b't' | b'r', word @ ..] => classify(last_words(word).0),
@@ -55,6 +58,13 @@ pub(crate) fn before(behind: &[u8]) -> Option<Name> {
         quoted,
         in_query,
     })
+}
+
+/// Whether `PASS:` reports the outcome of a test, whose name follows: in capitals, alone, before a colon.
+fn is_verdict(behind: &[u8], rest: &[u8], start: usize) -> bool {
+    let name = rest.get(start..).unwrap_or_default().trim_ascii();
+    let alone = name == b"PASS" || (rest.ends_with(b"- PASS") || rest.ends_with(b"\nPASS"));
+    alone && behind.get(rest.len()) == Some(&b':')
 }
 
 fn blank(byte: u8) -> bool {
@@ -244,6 +254,8 @@ mod tests {
             "cache_key=",
             "key: ",
             "tokenizer = ",
+            "PASS: ",
+            "--- PASS: ",
             "the key to ",
             "pToken->",
             "a--password ",

@@ -136,6 +136,32 @@ fn packs_are_off_unless_asked_for_and_change_nothing_about_the_six() {
     }
 }
 
+#[test]
+fn a_finding_says_how_sure_its_rule_is() {
+    use workjet_dlp::Confidence::{High, Low, Medium};
+    let engine = Engine::standard();
+    let token = format!("{}{}", "ghp_", "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17");
+    for (text, confidence) in [
+        ("4111 1111 1111 1111", High),
+        ("cc 0604213767691", Medium),
+        ("my SSN is 536-22-8726", High),
+        ("536-22-8726", Medium),
+        ("bob@example.com", High),
+        ("+44 20 7946 0958", High),
+        ("call 212-555-0123", High),
+        ("212-555-0123", Medium),
+        ("tel 2125550123", Medium),
+        ("020 7946 0958", Low),
+        (token.as_str(), High),
+        ("postgres://app:s3cr3t!x@db.example/main", High),
+        ("Authorization: Bearer 9f8A7b6C5d4E3f2A1b0C", Medium),
+        ("password = hunter2x", Medium),
+    ] {
+        let found: Vec<_> = engine.find_iter(text).map(|hit| hit.confidence()).collect();
+        assert_eq!(found, [confidence], "{text}");
+    }
+}
+
 /// Lines of the evasion suite that need the folded view. Whoever makes one of them found moves it up and lowers this number.
 const MISSED_UNTIL_FOLDED: usize = 31;
 

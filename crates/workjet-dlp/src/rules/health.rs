@@ -101,7 +101,7 @@ pub(super) fn mrn(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
         .iter()
         .rposition(u8::is_ascii_digit)
         .map_or(0, |digit| digit + 1)..];
-    if !Words::within(near, 40).end_with(MRN_WORDS) {
+    if !Words::all_within(near, 40).end_with(MRN_WORDS) {
         return Verdict::No;
     }
     let of_record = |byte: &&u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b'-';

@@ -58,7 +58,7 @@ pub(super) fn verify(ids: &[Id], window: &Window<'_>, at: usize) -> Verdict {
                 if !better || !(id.check)(&chars[..count]) {
                     continue;
                 }
-                let said = Words::before(window.behind(at)).have(id.words);
+                let said = Words::all_within(window.behind(at), 64).have_any(id.words);
                 let alone = id.alone == Alone::Always || (id.alone == Alone::Grouped && grouped);
                 if said || alone {
                     let confidence = if said {

@@ -333,6 +333,65 @@ fn is_secret(value: &[u8], quoted: bool) -> bool {
         && !is_code(value, quoted)
 }
 
+/// The name of an algorithm, a version or a measure: `aes-256-gcm`, `v2.1.0-beta1`, `12.5kW`.
+fn is_technical(value: &[u8]) -> bool {
+    const NAMES: &[&str] = &[
+        "aes-",
+        "aes128",
+        "aes256",
+        "sha1",
+        "sha-",
+        "sha2",
+        "sha3",
+        "sha5",
+        "md5",
+        "hmac",
+        "rsa-",
+        "rsa2",
+        "rsa4",
+        "ecdsa",
+        "ed25519",
+        "ed448",
+        "x25519",
+        "x448",
+        "hs256",
+        "hs384",
+        "hs512",
+        "rs256",
+        "rs384",
+        "rs512",
+        "es256",
+        "es384",
+        "es512",
+        "ps256",
+        "bcrypt",
+        "argon2",
+        "pbkdf2",
+        "scrypt",
+        "oauth",
+        "base64",
+        "base32",
+        "utf-8",
+        "utf8",
+        "chacha20",
+        "curve25519",
+    ];
+    if value.len() > 24 {
+        return false;
+    }
+    let named = NAMES.iter().any(|name| {
+        let start = value.get(..name.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+    });
+    let number = value.strip_prefix(b"v").unwrap_or(value);
+    let whole = number.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = &number[whole..];
+    let version = (1..=4).contains(&whole)
+        && rest.first() == Some(&b'.')
+        && rest.get(1).is_some_and(u8::is_ascii_digit);
+    named || version
+}
+
 /// Letters that change their case too often for the words of a name.
 fn is_scrambled(value: &[u8]) -> bool {
     let letters = |pair: &&[u8]| pair.iter().all(u8::is_ascii_alphabetic);
@@ -370,5 +429,17 @@ fn is_code(value: &[u8], quoted: bool) -> bool {
             .iter()
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
         && is_wordy(value);
-    constant || call || path || attribute || (item && !quoted) || (compared && !quoted) || snake
+    let tag = !quoted && value.starts_with(b"!") && value[1..].iter().all(u8::is_ascii_alphabetic);
+    // `(?:{hex}|{ipv4})`, and what stands after `<user>:<password>`.
+    let pattern = value.windows(2).any(|pair| pair == b"(?") || (!quoted && value.starts_with(b"@"));
+    pattern
+        || tag
+        || is_technical(value)
+        || constant
+        || call
+        || path
+        || attribute
+        || (item && !quoted)
+        || (compared && !quoted)
+        || snake
 }

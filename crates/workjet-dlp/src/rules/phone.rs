@@ -34,7 +34,8 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     if !begins_here(window, at) || is_too_short(window, at) {
         return Verdict::No;
     }
-    let said = is_announced(window.behind(at));
+    let behind = window.behind(at);
+    let said = (!is_glued(window, at) || is_labelled(behind)) && is_announced(behind);
     let mut number = Number::new(window, at, said);
     let mut best = None;
     let mut here = at + usize::from(number.plus);
@@ -211,10 +212,7 @@ impl Number {
             separator: None,
             one_separator: true,
             later_separators: [0],
-            glued: window.byte_before(at) == Some(b'-')
-                && window
-                    .byte_before(at - 1)
-                    .is_some_and(|byte| byte.is_ascii_alphanumeric()),
+            glued: is_glued(window, at),
             in_row: is_in_row(window.behind(at)),
         }
     }
@@ -430,6 +428,19 @@ fn is_varied_pairs(digits: &[u8]) -> bool {
 fn is_in_row(behind: &[u8]) -> bool {
     behind.ends_with(b"hex!(\"")
         || matches!(behind, [.., before, a, b, b' '] if !before.is_ascii_alphanumeric() && a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
+}
+
+/// After a letter and a hyphen: `R-07161-27322`, `CVE-2026-93581`.
+fn is_glued(window: &Window<'_>, at: usize) -> bool {
+    window.byte_before(at) == Some(b'-')
+        && window
+            .byte_before(at - 1)
+            .is_some_and(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// `Tel-030 901820`
+fn is_labelled(behind: &[u8]) -> bool {
+    Words::within(behind, 12).end_with(&[" tel ", " phone ", " fax ", " mobile ", " mob ", " cell "])
 }
 
 /// Whether words before it say that a telephone number follows.

@@ -145,6 +145,8 @@ pub use engine::{Engine, EngineBuilder, FindIter, Preset, Redacted};
 pub use error::{Error, ErrorKind};
 pub use finding::{Confidence, Finding};
 #[cfg(feature = "json")]
-pub use json::{JsonReport, Shape, Unscannable, UnscannableReason, Verdict};
+pub use json::{
+    InvalidJson, JsonReport, JsonScanner, ScannedJson, Shape, Unscannable, UnscannableReason, Verdict,
+};
 pub use policy::{Action, Policy};
 pub use scanner::{Flow, Scanner};

@@ -4,6 +4,7 @@
 //! nobody thought of is not a way around. A finding reports its path with the protocol's own keys only; a key that the
 //! caller made up may itself be sensitive and shows as `*`.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -11,136 +12,17 @@ use serde_json::{Map, Value};
 
 use crate::{Action, Engine, Finding, Policy};
 
+mod report;
+mod scanner;
+mod shape;
 mod text;
+
+pub use report::{InvalidJson, JsonReport, ScannedJson, Unscannable, UnscannableReason, Verdict};
+pub use scanner::JsonScanner;
+pub use shape::Shape;
 
 /// Deeper values are reported as unscannable. `serde_json` itself reads no more than 128 levels.
 const MAX_DEPTH: usize = 192;
-
-/// What a position in a JSON document holds. A value of another type than its shape expects is treated as [`Shape::Any`];
-/// `null` and booleans hold nothing.
-///
-/// ```
-/// use workjet_dlp::{Engine, Policy, Shape};
-///
-/// static MESSAGE: Shape = Shape::Object(&[("role", Shape::Constant(&["user", "assistant"])), ("content", Shape::Text)]);
-///
-/// let mut message = serde_json::json!({"role": "user", "content": "I am bob@example.com"});
-/// let report = Engine::standard().redact_json(&mut message, &MESSAGE, &Policy::redact_all());
-/// assert_eq!(message["content"], "I am [REDACTED:email]");
-/// assert_eq!(report.findings[0].path(), Some("content"));
-/// ```
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Shape {
-    /// A string that people or models read: rewritten in place.
-    Text,
-    /// A string that is one of these; any other is treated as [`Shape::Name`].
-    Constant(&'static [&'static str]),
-    /// A string that must stay as it is, because something else refers to it: a finding refuses the document.
-    Name,
-    /// A string that holds JSON: its strings and numbers are scanned and rewritten, the rest stays byte for byte. If it is not
-    /// JSON it is treated as [`Shape::Text`].
-    Json,
-    /// An address: `data:` is [`Shape::Opaque`], others are [`Shape::Name`].
-    Url,
-    /// What cannot be read, such as an image: reported as unscannable if it is there.
-    Opaque,
-    /// A string under a signature: a finding makes it unscannable.
-    Signed,
-    /// A number that is a setting: not scanned. A string in its place is [`Shape::Text`].
-    Number,
-    /// Not looked at: the caller scans it elsewhere.
-    Skip,
-    /// Everything within is scanned: strings and numbers are rewritten (a number becomes a string), a finding in a key refuses
-    /// the document. A string that is a `data:` URL in base64 is reported as unscannable as well.
-    Any,
-    /// An object with these keys. Other keys are scanned, and their values are [`Shape::Any`].
-    Object(&'static [(&'static str, Shape)]),
-    /// An array whose elements are alike.
-    List(&'static Shape),
-    /// An object whose shape is chosen by the string under `tag`; an unknown tag is [`Shape::Any`].
-    Tagged {
-        /// The key that decides.
-        tag: &'static str,
-        /// The tag's values and what each means.
-        cases: &'static [(&'static str, &'static Shape)],
-    },
-    /// Where several types may stand.
-    Either {
-        /// For a string.
-        text: &'static Shape,
-        /// For an array.
-        list: &'static Shape,
-        /// For an object.
-        object: &'static Shape,
-    },
-}
-
-/// What a scan of a document came to. See [`Engine::redact_json`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "the verdict says whether the document may be used"]
-pub struct JsonReport {
-    /// All findings, in the order of the document, each with its path.
-    pub findings: Vec<Finding>,
-    /// Parts that could not be read or not be rewritten, and hold, or may hold, sensitive text.
-    pub unscannable: Vec<Unscannable>,
-    /// Whether the document may pass.
-    pub verdict: Verdict,
-}
-
-/// Whether a document may pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It may, as it is now.
-    Pass,
-    /// The policy blocks this finding.
-    Blocked(Finding),
-    /// The policy redacts this finding, but it is in a key or name that cannot be rewritten.
-    Refused(Finding),
-}
-
-/// A part of a document that the engine could not vouch for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unscannable {
-    path: Arc<str>,
-    reason: UnscannableReason,
-}
-
-impl Unscannable {
-    /// A finding in signed text at `path`, for those who scan such text piece by piece.
-    #[must_use]
-    pub fn signed(path: &str) -> Self {
-        Self {
-            path: path.into(),
-            reason: UnscannableReason::Signed,
-        }
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// Why.
-    #[must_use]
-    pub fn reason(&self) -> UnscannableReason {
-        self.reason
-    }
-}
-
-/// Why a part is unscannable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum UnscannableReason {
-    /// An image, a file, or the like.
-    Opaque,
-    /// A finding in text that must not be changed.
-    Signed,
-    /// Nested too deeply to be visited. Parsers with a limit, `serde_json` by default, never produce it.
-    TooDeep,
-}
 
 impl Engine {
     /// Applies a policy to a JSON document, in place. Every string is a text of its own, and under a key that the caller
@@ -151,6 +33,29 @@ impl Engine {
         let mut visit = Visit::new(self, policy);
         visit.value(document, shape, "", 0);
         visit.report()
+    }
+
+    /// Applies a policy to the bytes of a JSON document, in one walk and without building a tree. What holds no finding
+    /// stays byte for byte: spacing, numbers, escapes, equal keys.
+    ///
+    /// # Errors
+    /// [`InvalidJson`] if the bytes are not JSON in UTF-8 ([RFC 8259](https://www.rfc-editor.org/rfc/rfc8259)).
+    pub fn scan_json<'j>(
+        &self,
+        json: &'j [u8],
+        shape: &Shape,
+        policy: &Policy,
+    ) -> Result<ScannedJson<'j>, InvalidJson> {
+        let mut document: Value =
+            serde_json::from_slice(json).map_err(|error| InvalidJson::new(error.column(), "a value"))?;
+        let before = document.clone();
+        let report = self.redact_json(&mut document, shape, policy);
+        let json = if document == before {
+            Cow::Borrowed(json)
+        } else {
+            Cow::Owned(document.to_string().into_bytes())
+        };
+        Ok(ScannedJson { json, report })
     }
 
     /// Searches a JSON document and changes nothing: all findings say [`Action::Warn`].
@@ -315,8 +220,8 @@ impl<'e> Visit<'e> {
             self.findings.push(finding);
         }
         match redacted.text {
-            std::borrow::Cow::Owned(text) => Some(text),
-            std::borrow::Cow::Borrowed(_) => None,
+            Cow::Owned(text) => Some(text),
+            Cow::Borrowed(_) => None,
         }
     }
 

@@ -75,6 +75,128 @@ fn git_ignored_files_are_skipped_and_hidden_ones_are_not() {
 }
 
 #[test]
+fn workjetignore_names_what_else_is_skipped() {
+    let dir = folder();
+    std::fs::write(dir.path().join(".workjetignore"), "*.fixture\n").expect("written");
+    std::fs::write(dir.path().join("a.fixture"), CARD).expect("written");
+    assert_eq!(run(&["scan", path(dir.path())]).status.code(), Some(0));
+    std::fs::write(dir.path().join("a.txt"), CARD).expect("written");
+    assert_eq!(run(&["scan", path(dir.path())]).status.code(), Some(1));
+}
+
+#[test]
+fn findings_come_in_the_order_of_the_paths_however_many_threads_read() {
+    let dir = folder();
+    for index in 0..300 {
+        // The first files are the longest, so that later ones are done before them.
+        let text = format!("{}\n{CARD}\n", "and so on, ".repeat(20 * (300 - index)));
+        std::fs::write(dir.path().join(format!("{index:03}.txt")), text).expect("written");
+    }
+    let one = run(&["scan", "--json", "--jobs", "1", path(dir.path())]);
+    let many = run(&["scan", "--json", "--jobs", "8", path(dir.path())]);
+    assert_eq!(text(&one.stdout).lines().count(), 300);
+    assert!(one.stdout == many.stdout);
+    assert_eq!(run(&["scan", "--jobs", "0"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_baseline_accepts_what_was_there_and_nothing_else() {
+    let dir = folder();
+    let file = |name: &str| dir.path().join(name);
+    std::fs::write(file("old.txt"), format!("{CARD}\nbob@example.com\n")).expect("written");
+    let baseline = file("accepted.json");
+    let scan = |extra: &[&str]| {
+        run(&[
+            &["scan", "--baseline", path(&baseline)],
+            extra,
+            &[path(&file("old.txt"))],
+        ]
+        .concat())
+    };
+
+    let missing = scan(&[]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(
+        text(&missing.stderr).contains("--write-baseline"),
+        "{}",
+        text(&missing.stderr)
+    );
+
+    let written = run(&[
+        "scan",
+        "--write-baseline",
+        path(&baseline),
+        path(&file("old.txt")),
+    ]);
+    assert_eq!(
+        (written.status.code(), text(&written.stdout)),
+        (Some(0), String::new())
+    );
+    let kept = std::fs::read_to_string(&baseline).expect("a baseline");
+    assert!(
+        kept.contains("\"old.txt\"") && kept.contains("credit_card"),
+        "{kept}"
+    );
+    assert!(!kept.contains("4111 1111") && !kept.contains("bob"), "{kept}");
+
+    assert_eq!(scan(&[]).status.code(), Some(0));
+    let elsewhere = workjet(&["scan", "--baseline", "accepted.json", "."])
+        .current_dir(dir.path())
+        .output()
+        .expect("it runs");
+    assert_eq!(elsewhere.status.code(), Some(0), "{}", text(&elsewhere.stdout));
+
+    // Accepted text may move; another value, a second copy and another file are new.
+    std::fs::write(file("old.txt"), format!("new line\nbob@example.com\n{CARD}\n")).expect("written");
+    assert_eq!(scan(&[]).status.code(), Some(0));
+    std::fs::write(
+        file("old.txt"),
+        format!("{CARD}\nbob@example.com\neve@example.com {CARD}\n"),
+    )
+    .expect("written");
+    let said = text(&scan(&[]).stdout);
+    let found: Vec<&str> = said
+        .lines()
+        .map(|line| line.rsplit("old.txt").next().unwrap_or_default())
+        .collect();
+    assert_eq!(found, [":3:1: email", ":3:17: credit_card (test)"]);
+    std::fs::write(file("new.txt"), CARD).expect("written");
+    assert_eq!(
+        run(&["scan", "--baseline", path(&baseline), path(&file("new.txt"))])
+            .status
+            .code(),
+        Some(1)
+    );
+
+    // Written again, it keeps its salt: what has not changed stays the same.
+    std::fs::write(file("old.txt"), format!("{CARD}\nbob@example.com\n")).expect("written");
+    run(&[
+        "scan",
+        "--write-baseline",
+        path(&baseline),
+        path(&file("old.txt")),
+    ]);
+    assert_eq!(std::fs::read_to_string(&baseline).expect("a baseline"), kept);
+
+    std::fs::write(&baseline, "{\"version\":9}").expect("written");
+    assert_eq!(scan(&[]).status.code(), Some(2));
+}
+
+#[test]
+fn whoever_reads_only_the_beginning_still_learns_by_the_exit_code() {
+    let dir = folder();
+    std::fs::write(dir.path().join("a.txt"), format!("{CARD}\n").repeat(20_000)).expect("written");
+    let mut child = workjet(&["scan", path(dir.path())])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut output = child.stdout.take().expect("piped");
+    output.read_exact(&mut [0; 10]).expect("some lines");
+    drop(output);
+    assert_eq!(child.wait().expect("an end").code(), Some(1));
+}
+
+#[test]
 fn binary_files_and_broken_utf_8_are_no_obstacle() {
     let dir = folder();
     let file = dir.path().join("blob");

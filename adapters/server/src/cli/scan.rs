@@ -1,26 +1,35 @@
 //! `workjet scan`: finds sensitive text in files, folders and standard input.
 //!
-//! Files are read in pieces and may have any size. What is printed names detectors and places; matched text only if it
-//! is asked for.
+//! Files are read in pieces and may have any size, several at a time; what is printed comes in the order of the paths. It
+//! names detectors and places, and matched text only if it is asked for.
+
+mod baseline;
+mod places;
+mod pool;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread;
 
 use clap::Args;
 use ignore::WalkBuilder;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use workjet_dlp::{Action, Engine, Finding, Policy};
+use workjet_dlp::{Action, Detector, Engine, Finding, Policy};
 use workjet_gateway::config::Dlp;
 
+use self::baseline::{Baseline, Mark, Marker};
+use self::places::Window;
+use self::pool::Teller;
 use super::output::Failure;
 
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// How much of what was read is kept to look back into. Longer than any match that is not itself a file.
-const WINDOW_BYTES: usize = 1 << 20;
+/// Paths listed here are skipped as well, in the syntax of `.gitignore`.
+const IGNORE_FILE: &str = ".workjetignore";
 
 #[derive(Args)]
 pub(super) struct Scan {
@@ -33,8 +42,17 @@ pub(super) struct Scan {
     /// A TOML file with a [dlp] table; the actions of requests apply, and `off` skips a detector.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// Files and folders; standard input if there is none, or for `-`. What git ignores in folders is skipped, hidden
-    /// files are not.
+    /// Accept the findings listed in this file: only others are printed and decide about the exit code.
+    #[arg(long, value_name = "FILE", conflicts_with = "write_baseline")]
+    baseline: Option<PathBuf>,
+    /// Write all findings into this file instead of printing them, to be accepted from now on.
+    #[arg(long, value_name = "FILE")]
+    write_baseline: Option<PathBuf>,
+    /// Files to read at the same time; as many as there are processors unless given.
+    #[arg(long, short, value_name = "N")]
+    jobs: Option<NonZero<usize>>,
+    /// Files and folders; standard input if there is none, or for `-`. What git ignores in folders is skipped, and what
+    /// .workjetignore lists; hidden files are not.
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
@@ -42,29 +60,50 @@ pub(super) struct Scan {
 impl Scan {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
         let dlp = policy(self.policy.as_deref())?;
-        let mut run = Run {
-            warn_only: warn_only(&dlp),
+        let known = match (&self.baseline, &self.write_baseline) {
+            (Some(file), _) => Known::Accepted(Baseline::read(file)?),
+            (None, Some(file)) => Known::Listed(Baseline::new(file)?),
+            (None, None) => Known::Nothing,
+        };
+        let progress = progress();
+        let reader = Reader {
+            policy: warn_only(&dlp),
             engine: dlp.engine,
-            json: self.json,
             show_matches: self.show_matches,
+            marker: known.marker(),
+            progress: progress.clone(),
+        };
+        let mut report = Report {
+            json: self.json,
+            known,
             out: BufWriter::new(io::stdout().lock()),
             found: false,
             failed: false,
-            progress: progress(),
+            progress,
         };
-        if self.paths.is_empty() {
-            run.stream("-", io::stdin().lock())?;
+        let threads = self.jobs.or_else(|| thread::available_parallelism().ok());
+        let read = pool::read_all(
+            threads.map_or(1, NonZero::get),
+            inputs(&self.paths),
+            |input, teller| reader.read(input, teller),
+            |told| report.hear(told),
+        );
+        report.progress.finish_and_clear();
+        let written = read.and_then(|()| report.out.flush().map_err(|error| Failure::output(&error)));
+        match written {
+            // Whoever reads our output has enough of it; that something was found stays true.
+            Err(Failure::BrokenPipe) if report.found => return Ok(ExitCode::from(1)),
+            written => written?,
         }
-        for path in &self.paths {
-            if path.as_os_str() == "-" {
-                run.stream("-", io::stdin().lock())?;
-            } else {
-                run.walk(path)?;
-            }
+        if let (Known::Listed(baseline), Some(file)) = (&report.known, &self.write_baseline) {
+            baseline.write(file)?;
+            eprintln!(
+                "workjet: {} findings accepted in {}",
+                baseline.len(),
+                file.display()
+            );
         }
-        run.progress.finish_and_clear();
-        run.out.flush().map_err(|error| Failure::output(&error))?;
-        Ok(match (run.failed, run.found) {
+        Ok(match (report.failed, report.found) {
             (true, _) => ExitCode::from(2),
             (false, true) => ExitCode::from(1),
             (false, false) => ExitCode::SUCCESS,
@@ -92,56 +131,94 @@ fn warn_only(dlp: &Dlp) -> Policy {
     })
 }
 
-struct Run<'a> {
+enum Input {
+    Standard,
+    File(PathBuf),
+    /// What could not even be listed, and why.
+    Lost(String),
+}
+
+/// What there is to read, in order.
+fn inputs(paths: &[PathBuf]) -> impl Iterator<Item = Input> {
+    let standard = paths.is_empty().then_some(Input::Standard);
+    standard
+        .into_iter()
+        .chain(paths.iter().flat_map(|path| -> Box<dyn Iterator<Item = Input>> {
+            if path.as_os_str() == "-" {
+                Box::new(std::iter::once(Input::Standard))
+            } else {
+                Box::new(walk(path))
+            }
+        }))
+}
+
+fn walk(root: &Path) -> impl Iterator<Item = Input> + use<> {
+    let walk = WalkBuilder::new(root)
+        .hidden(false)
+        // What git ignores and what we are told to, and no other tool's lists.
+        .ignore(false)
+        .add_custom_ignore_filename(IGNORE_FILE)
+        .require_git(false)
+        .filter_entry(|entry| entry.file_name() != ".git")
+        .sort_by_file_path(Path::cmp)
+        .build();
+    walk.filter_map(|entry| match entry {
+        Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_dir()) => None,
+        // Within folders, links and devices are skipped; a path that was named is read whatever it is.
+        Ok(entry) if entry.depth() > 0 && !entry.file_type().is_some_and(|kind| kind.is_file()) => None,
+        Ok(entry) => Some(Input::File(entry.into_path())),
+        // The walker's own words name the path twice.
+        Err(error) => Some(Input::Lost(match error.io_error() {
+            Some(error) => error.to_string(),
+            None => error.to_string(),
+        })),
+    })
+}
+
+/// Reads one input; shared by all threads.
+struct Reader {
     engine: Engine,
-    warn_only: Policy,
-    json: bool,
+    policy: Policy,
     show_matches: bool,
-    out: BufWriter<io::StdoutLock<'a>>,
-    found: bool,
-    failed: bool,
+    marker: Option<Marker>,
     progress: ProgressBar,
 }
 
-impl Run<'_> {
-    fn walk(&mut self, root: &Path) -> Result<(), Failure> {
-        let walk = WalkBuilder::new(root)
-            .hidden(false)
-            // What git ignores, and no other tool's lists.
-            .ignore(false)
-            .require_git(false)
-            .filter_entry(|entry| entry.file_name() != ".git")
-            .sort_by_file_path(Path::cmp)
-            .build();
-        for entry in walk {
-            match entry {
-                Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_dir()) => {}
-                // Within folders, links and devices are skipped; a path that was named is read whatever it is.
-                Ok(entry) if entry.depth() > 0 && !entry.file_type().is_some_and(|kind| kind.is_file()) => {}
-                Ok(entry) => self.file(entry.path())?,
-                // The walker's own words name the path twice.
-                Err(error) => match error.io_error() {
-                    Some(error) => self.complain(error),
-                    None => self.complain(&error),
-                },
-            }
-        }
-        Ok(())
-    }
+/// What reading came to.
+enum Told {
+    Found(Found),
+    Failed(String),
+}
 
-    fn file(&mut self, path: &Path) -> Result<(), Failure> {
-        self.progress.set_message(path.display().to_string());
-        match File::open(path) {
-            Ok(file) => self.stream(&path.display().to_string(), file),
-            Err(error) => {
-                self.complain(&format!("{}: {error}", path.display()));
-                Ok(())
+struct Found {
+    path: String,
+    detector: Detector,
+    subtype: Option<String>,
+    span: std::ops::Range<usize>,
+    line: usize,
+    column: usize,
+    matched: Option<String>,
+    mark: Option<Mark>,
+}
+
+impl Reader {
+    fn read(&self, input: Input, teller: &Teller<'_, Told>) {
+        match input {
+            Input::Standard => self.stream("-", io::stdin().lock(), teller),
+            Input::File(path) => {
+                let name = path.display().to_string();
+                self.progress.set_message(name.clone());
+                match File::open(&path) {
+                    Ok(file) => self.stream(&name, file, teller),
+                    Err(error) => teller.tell(Told::Failed(format!("{name}: {error}"))),
+                }
             }
+            Input::Lost(reason) => teller.tell(Told::Failed(reason)),
         }
     }
 
-    fn stream(&mut self, path: &str, mut input: impl Read) -> Result<(), Failure> {
-        let mut scanner = self.engine.scanner(&self.warn_only);
+    fn stream(&self, path: &str, mut input: impl Read, teller: &Teller<'_, Told>) {
+        let mut scanner = self.engine.scanner(&self.policy);
         let mut window = Window::default();
         let mut chunk = vec![0; CHUNK_BYTES];
         let mut passed = Vec::new();
@@ -150,7 +227,7 @@ impl Run<'_> {
                 Ok(length) => length,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    self.complain(&format!("{path}: {error}"));
+                    teller.tell(Told::Failed(format!("{path}: {error}")));
                     break;
                 }
             };
@@ -162,118 +239,142 @@ impl Run<'_> {
             debug_assert!(flow.blocked().is_none(), "the policy blocks nothing");
             passed.clear();
             for finding in scanner.take_findings() {
-                self.report(path, &finding, &mut window)?;
+                teller.tell(Told::Found(self.found(path, &finding, &mut window)));
             }
             window.trim();
             self.progress.inc(length as u64);
         }
         let (_, findings) = scanner.finish_with_findings(&mut String::new());
         for finding in findings {
-            self.report(path, &finding, &mut window)?;
+            teller.tell(Told::Found(self.found(path, &finding, &mut window)));
         }
-        Ok(())
     }
 
-    fn report(&mut self, path: &str, finding: &Finding, window: &mut Window) -> Result<(), Failure> {
-        self.found = true;
+    fn found(&self, path: &str, finding: &Finding, window: &mut Window) -> Found {
         let span = finding.span();
         let (line, column) = window.locate(span.start);
-        let matched = self
-            .show_matches
-            .then(|| String::from_utf8_lossy(window.slice(span.clone())).into_owned());
-        let text = if self.json {
-            let mut object = json!({
-                "path": path,
-                "detector": finding.detector().as_str(),
-                "start": span.start,
-                "end": span.end,
-                "line": line,
-                "column": column,
-            });
-            if let Some(subtype) = finding.subtype() {
-                object["subtype"] = subtype.into();
-            }
-            if let Some(matched) = matched {
-                object["match"] = matched.into();
-            }
-            object.to_string()
-        } else {
-            let subtype = finding
-                .subtype()
-                .map(|subtype| format!(" ({subtype})"))
-                .unwrap_or_default();
-            let matched = matched
-                .map(|text| format!(": {}", text.escape_debug()))
-                .unwrap_or_default();
-            format!(
-                "{path}:{line}:{column}: {}{subtype}{matched}",
-                finding.detector().as_str()
-            )
-        };
-        let out = &mut self.out;
-        self.progress
-            .suspend(|| writeln!(out, "{text}"))
-            .map_err(|error| Failure::output(&error))
-    }
-
-    fn complain(&mut self, error: &dyn std::fmt::Display) {
-        self.failed = true;
-        self.progress.suspend(|| eprintln!("workjet: {error}"));
+        let value = window.slice(span.clone());
+        let detector = finding.detector().clone();
+        Found {
+            path: path.to_owned(),
+            subtype: finding.subtype().map(str::to_owned),
+            line,
+            column,
+            matched: self
+                .show_matches
+                .then(|| String::from_utf8_lossy(value).into_owned()),
+            mark: self
+                .marker
+                .as_ref()
+                .map(|marker| marker.mark(detector.as_str(), value)),
+            detector,
+            span,
+        }
     }
 }
 
-/// The end of what was read, and where its lines begin.
-#[derive(Default)]
-struct Window {
-    bytes: Vec<u8>,
-    /// The offset of `bytes` in the input.
-    base: usize,
-    /// Up to here lines were counted.
-    at: usize,
-    /// Line ends before `at`.
-    lines: usize,
-    /// Where the line of `at` begins.
-    line_start: usize,
+/// Findings that need not be printed.
+enum Known {
+    Nothing,
+    Accepted(Baseline),
+    /// They are being written down.
+    Listed(Baseline),
 }
 
-impl Window {
-    fn push(&mut self, chunk: &[u8]) {
-        self.bytes.extend_from_slice(chunk);
-    }
-
-    fn trim(&mut self) {
-        if self.bytes.len() > 2 * WINDOW_BYTES {
-            let cut = self.bytes.len() - WINDOW_BYTES;
-            self.count_to(self.base + cut);
-            self.bytes.drain(..cut);
-            self.base += cut;
+impl Known {
+    fn marker(&self) -> Option<Marker> {
+        match self {
+            Self::Nothing => None,
+            Self::Accepted(baseline) | Self::Listed(baseline) => Some(baseline.marker()),
         }
     }
 
-    fn count_to(&mut self, offset: usize) {
-        let Some(passed) = self
-            .bytes
-            .get(self.at.saturating_sub(self.base)..offset.saturating_sub(self.base))
+    fn has(&mut self, found: &Found) -> bool {
+        let (Some(mark), detector, subtype) =
+            (&found.mark, found.detector.as_str(), found.subtype.as_deref())
         else {
-            return;
+            return false;
         };
-        for newline in memchr::memchr_iter(b'\n', passed) {
-            self.lines += 1;
-            self.line_start = self.at + newline + 1;
+        match self {
+            Self::Nothing => false,
+            Self::Accepted(baseline) => baseline.take(&found.path, detector, subtype, mark),
+            Self::Listed(baseline) => {
+                baseline.accept(&found.path, detector, subtype, mark);
+                true
+            }
         }
-        self.at = self.at.max(offset);
+    }
+}
+
+struct Report<'a> {
+    json: bool,
+    known: Known,
+    out: BufWriter<io::StdoutLock<'a>>,
+    found: bool,
+    failed: bool,
+    progress: ProgressBar,
+}
+
+impl Report<'_> {
+    fn hear(&mut self, told: Told) -> Result<(), Failure> {
+        match told {
+            Told::Found(found) if self.known.has(&found) => Ok(()),
+            Told::Found(found) => {
+                self.found = true;
+                let text = if self.json {
+                    found.to_json()
+                } else {
+                    found.to_line()
+                };
+                let out = &mut self.out;
+                self.progress
+                    .suspend(|| writeln!(out, "{text}"))
+                    .map_err(|error| Failure::output(&error))
+            }
+            Told::Failed(reason) => {
+                self.failed = true;
+                self.progress.suspend(|| eprintln!("workjet: {reason}"));
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Found {
+    fn to_json(&self) -> String {
+        let mut object = json!({
+            "path": self.path,
+            "detector": self.detector.as_str(),
+            "start": self.span.start,
+            "end": self.span.end,
+            "line": self.line,
+            "column": self.column,
+        });
+        if let Some(subtype) = &self.subtype {
+            object["subtype"] = subtype.as_str().into();
+        }
+        if let Some(matched) = &self.matched {
+            object["match"] = matched.as_str().into();
+        }
+        object.to_string()
     }
 
-    /// The line and the byte in it, both from 1. Findings come in order, so counting never goes back.
-    fn locate(&mut self, offset: usize) -> (usize, usize) {
-        self.count_to(offset);
-        (self.lines + 1, offset.saturating_sub(self.line_start) + 1)
-    }
-
-    /// What is still at hand of `span`.
-    fn slice(&self, span: std::ops::Range<usize>) -> &[u8] {
-        let end = span.end.saturating_sub(self.base).min(self.bytes.len());
-        &self.bytes[span.start.saturating_sub(self.base).min(end)..end]
+    fn to_line(&self) -> String {
+        let subtype = match &self.subtype {
+            Some(subtype) => format!(" ({subtype})"),
+            None => String::new(),
+        };
+        let matched = match &self.matched {
+            Some(text) => format!(": {}", text.escape_debug()),
+            None => String::new(),
+        };
+        let Self {
+            path, line, column, ..
+        } = self;
+        format!(
+            "{path}:{line}:{column}: {}{subtype}{matched}",
+            self.detector.as_str()
+        )
     }
 }
 
@@ -282,34 +383,4 @@ fn progress() -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {bytes} ({bytes_per_sec}) {wide_msg}")
         .expect("a valid template");
     ProgressBar::new_spinner().with_style(style)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_right_across_pieces() {
-        let mut window = Window::default();
-        window.push(b"one\ntw");
-        assert_eq!(window.locate(1), (1, 2));
-        window.push(b"o\n\nfour");
-        assert_eq!(window.locate(4), (2, 1));
-        assert_eq!(window.locate(9), (4, 1));
-        assert_eq!(window.slice(9..13), b"four");
-    }
-
-    #[test]
-    fn places_are_right_after_the_window_moved() {
-        let mut window = Window::default();
-        for _ in 0..40_000 {
-            window.push(b"sixty-three bytes of a line that says nothing of any interest..\n");
-        }
-        let whole = window.bytes.len();
-        window.trim();
-        assert_eq!(window.bytes.len(), WINDOW_BYTES);
-        window.push(b"ab cd");
-        assert_eq!(window.locate(whole + 3), (40_001, 4));
-        assert_eq!(window.slice(whole + 3..whole + 5), b"cd");
-    }
 }

@@ -10,7 +10,7 @@ use crate::custom::{CustomPattern, Scratch};
 use crate::finding::utf16_len;
 use crate::scanner::{Cursor, Whole};
 use crate::search::{Rules, Step, Window};
-use crate::{Action, Detector, Error, ErrorKind, Finding, Policy, Scanner};
+use crate::{Action, Detector, Error, ErrorKind, Finding, Policy, Scanner, Vault};
 
 /// Finds sensitive text. Build one and clone it freely: clones share everything.
 ///
@@ -156,28 +156,51 @@ impl Engine {
     /// ```
     #[must_use]
     pub fn redact<'t>(&self, text: &'t str, policy: &Policy) -> Redacted<'t> {
-        self.redact_after("", text, policy)
+        self.apply("", text, policy, None)
+    }
+
+    /// Like [`redact`](Self::redact), and where the policy says [`Action::Tokenize`] a token takes the value's place, which
+    /// `vault` will put back. Tokens that stand in the text already are not issued.
+    ///
+    /// ```
+    /// use workjet_dlp::{Action, Engine, Policy, Vault};
+    ///
+    /// let mut vault = Vault::new([7; 32]);
+    /// let text = "Write to bob@example.com.";
+    /// let sent = Engine::standard().tokenize(text, &Policy::all(Action::Tokenize), &mut vault);
+    /// assert!(sent.text.starts_with("Write to [EMAIL:"));
+    /// assert_eq!(vault.restore(&sent.text), text);
+    /// ```
+    #[must_use]
+    pub fn tokenize<'t>(&self, text: &'t str, policy: &Policy, vault: &mut Vault) -> Redacted<'t> {
+        vault.reserve(text);
+        self.apply("", text, policy, Some(vault))
     }
 
     /// Like [`redact`](Self::redact) for a value that stands under a name, a JSON key for instance: words in `key` count as
     /// words before the value. `"hunter2!x"` is not suspicious; under the key `password` it is.
     #[must_use]
     pub fn redact_under_key<'t>(&self, key: &str, value: &'t str, policy: &Policy) -> Redacted<'t> {
-        self.redact_after(
-            &crate::context::before_value_of(key, self.inner.packs),
-            value,
-            policy,
-        )
+        self.apply(key, value, policy, None)
     }
 
-    fn redact_after<'t>(&self, context: &str, text: &'t str, policy: &Policy) -> Redacted<'t> {
-        let actions = self.inner.rules.actions(|detector| policy.action(detector));
+    /// Applies a policy to a text that stands under a name, or under none if `key` is empty. With a vault, which must know by
+    /// now which tokens not to issue, values may become tokens.
+    pub(crate) fn apply<'t>(
+        &self,
+        key: &str,
+        text: &'t str,
+        policy: &Policy,
+        vault: Option<&mut Vault>,
+    ) -> Redacted<'t> {
+        let context = crate::context::before_value_of(key, self.inner.packs);
+        let plan = policy.plan(&self.inner.rules);
         let mut scratch = Scratch::default();
-        let with_context = (!context.is_empty()).then(|| [context, text].concat());
+        let with_context = (!context.is_empty()).then(|| [&*context, text].concat());
         let bytes = with_context.as_deref().unwrap_or(text).as_bytes();
-        let mut out = Whole::new(text);
+        let mut out = Whole::new(text, vault);
         let mut cursor = Cursor::new(context.len());
-        let _ = cursor.drive(&self.inner.rules, &actions, bytes, true, &mut scratch, &mut out);
+        let _ = cursor.drive(&self.inner.rules, &plan, bytes, true, &mut scratch, &mut out);
         let text = out.finish();
         Redacted {
             text,
@@ -189,17 +212,17 @@ impl Engine {
     /// Starts a stream.
     #[must_use]
     pub fn scanner(&self, policy: &Policy) -> Scanner {
-        let actions = self.inner.rules.actions(|detector| policy.action(detector));
-        Scanner::new(Arc::clone(&self.inner), actions, "")
+        let plan = policy.plan(&self.inner.rules);
+        Scanner::new(Arc::clone(&self.inner), plan, "")
     }
 
     /// Starts a stream for a value that stands under a name. See [`redact_under_key`](Self::redact_under_key).
     #[must_use]
     pub fn scanner_under_key(&self, key: &str, policy: &Policy) -> Scanner {
-        let actions = self.inner.rules.actions(|detector| policy.action(detector));
+        let plan = policy.plan(&self.inner.rules);
         Scanner::new(
             Arc::clone(&self.inner),
-            actions,
+            plan,
             &crate::context::before_value_of(key, self.inner.packs),
         )
     }

@@ -42,7 +42,7 @@ pub enum ErrorKind {
     Name,
     /// Two patterns share a name, or a pattern takes the name of a built-in detector.
     DuplicateName,
-    /// An action is not one of `redact`, `block`, `warn`, `off`.
+    /// An action is not one of `redact`, `mask`, `hash`, `tokenize`, `block`, `warn`, `off`.
     Action,
 }
 

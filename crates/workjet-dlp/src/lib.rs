@@ -121,6 +121,7 @@ mod checksum;
 mod context;
 mod custom;
 mod detector;
+mod disguise;
 mod engine;
 mod entropy;
 mod error;
@@ -133,10 +134,12 @@ mod json;
 mod memo;
 mod name;
 mod policy;
+mod restore;
 mod rules;
 mod run;
 mod scanner;
 mod search;
+mod vault;
 
 pub use allow::Allow;
 pub use custom::CustomPattern;
@@ -149,4 +152,6 @@ pub use json::{
     InvalidJson, JsonReport, JsonScanner, ScannedJson, Shape, Unscannable, UnscannableReason, Verdict,
 };
 pub use policy::{Action, Policy};
+pub use restore::Restorer;
 pub use scanner::{Flow, Scanner};
+pub use vault::Vault;

@@ -5,14 +5,29 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::disguise::HashKey;
+use crate::search::Rules;
 use crate::{Detector, Error, ErrorKind};
 
 /// What happens to text that a detector finds.
+///
+/// [`Mask`](Self::Mask), [`Hash`](Self::Hash) and [`Tokenize`](Self::Tokenize) need the whole value. Where a value has no
+/// longest length and leaves before its end is seen (a private key, a JSON Web Token, a password of more than 128 bytes), they
+/// do what [`Redact`](Self::Redact) does, and the finding says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {
     /// A placeholder such as `[REDACTED:email]` takes its place.
     Redact,
+    /// A `*` for each character takes its place, but for the last four letters and digits: `***************1111`. Where fewer
+    /// than nine letters and digits are there, none is left.
+    Mask,
+    /// A keyed hash such as `[HASH:email:0f1e2d3c4b5a6978]` takes its place: whoever has the key can tell equal values, nobody
+    /// can tell the value. Needs [`Policy::hash_key`]; without one it does what [`Redact`](Self::Redact) does.
+    Hash,
+    /// A token such as `[EMAIL:7f3a9c]` takes its place, and a [`Vault`](crate::Vault) puts the value back into the answer.
+    /// Without a vault, as in streams, it does what [`Redact`](Self::Redact) does.
+    Tokenize,
     /// Nothing from the start of the finding on is let through.
     Block,
     /// The text passes and the finding is reported.
@@ -22,11 +37,31 @@ pub enum Action {
 }
 
 impl Action {
-    /// The name used in configurations: `redact`, `block`, `warn` or `off`.
+    const ALL: [Self; 7] = [
+        Self::Redact,
+        Self::Mask,
+        Self::Hash,
+        Self::Tokenize,
+        Self::Block,
+        Self::Warn,
+        Self::Off,
+    ];
+
+    /// Whether something else takes the place of the text: [`Redact`](Self::Redact), [`Mask`](Self::Mask),
+    /// [`Hash`](Self::Hash) and [`Tokenize`](Self::Tokenize).
+    #[must_use]
+    pub fn changes_text(self) -> bool {
+        matches!(self, Self::Redact | Self::Mask | Self::Hash | Self::Tokenize)
+    }
+
+    /// The name used in configurations: `redact`, `mask`, `hash`, `tokenize`, `block`, `warn` or `off`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Redact => "redact",
+            Self::Mask => "mask",
+            Self::Hash => "hash",
+            Self::Tokenize => "tokenize",
             Self::Block => "block",
             Self::Warn => "warn",
             Self::Off => "off",
@@ -44,13 +79,13 @@ impl FromStr for Action {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        [Self::Redact, Self::Block, Self::Warn, Self::Off]
+        Self::ALL
             .into_iter()
             .find(|action| action.as_str() == text)
             .ok_or_else(|| {
                 Error::new(
                     ErrorKind::Action,
-                    "unknown action: use one of redact, block, warn, off",
+                    "unknown action: use one of redact, mask, hash, tokenize, block, warn, off",
                 )
             })
     }
@@ -71,6 +106,14 @@ impl<'de> serde::Deserialize<'de> for Action {
     }
 }
 
+/// A policy, looked up once for each rule of an engine.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// In the order of the rules.
+    pub(crate) actions: Box<[Action]>,
+    pub(crate) hash_key: Option<HashKey>,
+}
+
 /// Maps each detector to an [`Action`]. Cheap to clone; requests and replies are simply two policies.
 ///
 /// ```
@@ -85,6 +128,7 @@ impl<'de> serde::Deserialize<'de> for Action {
 pub struct Policy {
     otherwise: Action,
     actions: Arc<BTreeMap<Box<str>, Action>>,
+    hash_key: Option<HashKey>,
 }
 
 impl Policy {
@@ -101,6 +145,7 @@ impl Policy {
         Self {
             otherwise: action,
             actions: Arc::default(),
+            hash_key: None,
         }
     }
 
@@ -122,7 +167,24 @@ impl Policy {
         Self {
             otherwise: change(self.otherwise),
             actions: Arc::new(actions),
+            hash_key: self.hash_key.clone(),
         }
+    }
+
+    /// Sets the key of [`Action::Hash`]. Under one key equal values of one detector have equal hashes, so that they can be
+    /// counted and joined; who does not have it can neither tell nor guess them.
+    ///
+    /// ```
+    /// use workjet_dlp::{Action, Engine, Policy};
+    ///
+    /// let policy = Policy::all(Action::Hash).hash_key([7; 32]);
+    /// let hashed = Engine::standard().redact("ask bob@example.com", &policy);
+    /// assert_eq!(hashed.text, "ask [HASH:email:676af055b6e01aad]");
+    /// ```
+    #[must_use]
+    pub fn hash_key(mut self, key: [u8; 32]) -> Self {
+        self.hash_key = Some(HashKey::new(key));
+        self
     }
 
     /// What happens to the findings of `detector`.
@@ -134,20 +196,28 @@ impl Policy {
             .unwrap_or(self.otherwise)
     }
 
-    /// Whether some detector may alter the text: `true` unless no action, the one for unnamed detectors included, is
-    /// [`Action::Redact`].
+    /// Whether some detector may alter the text: whether one of the actions, the one for unnamed detectors included,
+    /// [`changes_text`](Action::changes_text).
     #[must_use]
     pub fn can_change_text(&self) -> bool {
-        self.mentions(Action::Redact)
+        self.any(Action::changes_text)
     }
 
     /// Whether some detector may stop the text.
     #[must_use]
     pub fn can_block(&self) -> bool {
-        self.mentions(Action::Block)
+        self.any(|action| action == Action::Block)
     }
 
-    fn mentions(&self, action: Action) -> bool {
-        self.otherwise == action || self.actions.values().any(|one| *one == action)
+    fn any(&self, is: impl Fn(Action) -> bool) -> bool {
+        is(self.otherwise) || self.actions.values().any(|action| is(*action))
+    }
+
+    /// What it means for these rules.
+    pub(crate) fn plan(&self, rules: &Rules) -> Plan {
+        Plan {
+            actions: rules.actions(|detector| self.action(detector)),
+            hash_key: self.hash_key.clone(),
+        }
     }
 }

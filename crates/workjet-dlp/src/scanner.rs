@@ -5,11 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::custom::Scratch;
+use crate::disguise::mask;
 use crate::engine::Inner;
 use crate::finding::utf16_len;
+use crate::policy::Plan;
 use crate::run::Run;
 use crate::search::{Hit, LOOK_BEHIND, Rule, Rules, Step, Window};
-use crate::{Action, Finding};
+use crate::{Action, Detector, Finding, Vault};
 
 /// What the caller does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +53,7 @@ impl Flow {
 /// ```
 pub struct Scanner {
     engine: Arc<Inner>,
-    actions: Box<[Action]>,
+    plan: Plan,
     scratch: Scratch,
     /// Original text: some that was released, kept for looking behind, and all that is undecided.
     kept: Vec<u8>,
@@ -59,11 +61,11 @@ pub struct Scanner {
 }
 
 impl Scanner {
-    pub(crate) fn new(engine: Arc<Inner>, actions: Box<[Action]>, context: &str) -> Self {
+    pub(crate) fn new(engine: Arc<Inner>, plan: Plan, context: &str) -> Self {
         let cursor = Cursor::new(context.len());
         Self {
             engine,
-            actions,
+            plan,
             scratch: Scratch::default(),
             kept: context.as_bytes().to_vec(),
             cursor,
@@ -115,7 +117,7 @@ impl Scanner {
         self.kept.extend_from_slice(chunk);
         let flow = self.cursor.drive(
             &self.engine.rules,
-            &self.actions,
+            &self.plan,
             &self.kept,
             last,
             &mut self.scratch,
@@ -147,6 +149,10 @@ pub(crate) trait Sink {
     /// Original text that does not.
     fn hide(&mut self, _bytes: &[u8]) {}
     fn placeholder(&mut self, text: &str);
+    /// Puts a token in the value's place. `false` if there is no vault to keep the value, or no token left.
+    fn token(&mut self, _detector: &Detector, _value: &[u8]) -> bool {
+        false
+    }
 }
 
 impl Sink for Vec<u8> {
@@ -175,19 +181,21 @@ impl Sink for String {
 }
 
 /// A whole text of which nothing is copied until something in it changes.
-pub(crate) struct Whole<'t> {
+pub(crate) struct Whole<'t, 'v> {
     text: &'t str,
     /// How much of it has passed or been hidden.
     at: usize,
     out: Option<String>,
+    vault: Option<&'v mut Vault>,
 }
 
-impl<'t> Whole<'t> {
-    pub(crate) fn new(text: &'t str) -> Self {
+impl<'t, 'v> Whole<'t, 'v> {
+    pub(crate) fn new(text: &'t str, vault: Option<&'v mut Vault>) -> Self {
         Self {
             text,
             at: 0,
             out: None,
+            vault,
         }
     }
 
@@ -201,7 +209,7 @@ impl<'t> Whole<'t> {
     }
 }
 
-impl Sink for Whole<'_> {
+impl Sink for Whole<'_, '_> {
     fn pass(&mut self, bytes: &[u8]) {
         let passed = self.at..self.at + bytes.len();
         self.at = passed.end;
@@ -222,6 +230,41 @@ impl Sink for Whole<'_> {
         });
         out.push_str(placeholder);
     }
+
+    fn token(&mut self, detector: &Detector, value: &[u8]) -> bool {
+        let Some(vault) = self.vault.take() else {
+            return false;
+        };
+        let token = std::str::from_utf8(value)
+            .ok()
+            .and_then(|value| vault.token(detector, value));
+        self.vault = Some(vault);
+        if let Some(token) = &token {
+            self.placeholder(token);
+        }
+        token.is_some()
+    }
+}
+
+/// Puts in the value's place what `action` asks for, and returns what was really done.
+fn replace(rule: &Rule, action: Action, hit: &Hit, value: &[u8], plan: &Plan, out: &mut dyn Sink) -> Action {
+    // Of a match with a run the beginning alone is there.
+    let whole = hit.run.is_none();
+    match (action, &plan.hash_key) {
+        (Action::Block | Action::Warn | Action::Off, _) => return action,
+        (Action::Mask, _) if whole => {
+            out.placeholder(&mask(value));
+            return action;
+        }
+        (Action::Hash, Some(key)) if whole => {
+            out.placeholder(&key.hash(&rule.detector, value));
+            return action;
+        }
+        (Action::Tokenize, _) if whole && out.token(&rule.detector, value) => return action,
+        _ => {}
+    }
+    out.placeholder(&rule.placeholder);
+    Action::Redact
 }
 
 /// How far a text has been decided.
@@ -266,7 +309,7 @@ impl Cursor {
     pub(crate) fn drive(
         &mut self,
         rules: &Rules,
-        actions: &[Action],
+        plan: &Plan,
         bytes: &[u8],
         last: bool,
         scratch: &mut Scratch,
@@ -290,7 +333,7 @@ impl Cursor {
                 }
                 self.report(open.finding);
             }
-            match rules.next(&window, self.at, actions, scratch) {
+            match rules.next(&window, self.at, &plan.actions, scratch) {
                 Step::Undecided(until) => {
                     self.accept(bytes, until, Action::Warn, out);
                     return Flow::Continue;
@@ -298,17 +341,18 @@ impl Cursor {
                 Step::Found { start, rule, hit } => {
                     self.accept(bytes, start, Action::Warn, out);
                     // What is allowed passes as if its detector were off.
-                    let action = if hit.allowed { Action::Off } else { actions[rule] };
+                    let action = if hit.allowed {
+                        Action::Off
+                    } else {
+                        plan.actions[rule]
+                    };
                     let rule = rules.get(rule);
+                    let action = replace(rule, action, &hit, &bytes[start..hit.end], plan, out);
                     let finding = self.finding(rule, action, &hit, bytes);
-                    match action {
-                        Action::Block => {
-                            self.findings.push(finding.clone());
-                            self.blocked = Some(finding.clone());
-                            return Flow::Blocked(finding);
-                        }
-                        Action::Redact => out.placeholder(&rule.placeholder),
-                        Action::Warn | Action::Off => {}
+                    if action == Action::Block {
+                        self.findings.push(finding.clone());
+                        self.blocked = Some(finding.clone());
+                        return Flow::Blocked(finding);
                     }
                     self.accept(bytes, hit.end, action, out);
                     match hit.run {
@@ -326,10 +370,10 @@ impl Cursor {
         }
     }
 
-    /// Moves on to `until`. The text passes, unless `action` has put a placeholder in its place.
+    /// Moves on to `until`. The text passes, unless `action` has put something else in its place.
     fn accept(&mut self, bytes: &[u8], until: usize, action: Action, out: &mut dyn Sink) {
         let text = &bytes[self.at..until];
-        if action == Action::Redact {
+        if action.changes_text() {
             out.hide(text);
         } else if !text.is_empty() {
             out.pass(text);

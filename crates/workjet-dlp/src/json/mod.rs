@@ -231,7 +231,7 @@ impl<'e> Visit<'e> {
         self.rewritten(text, "");
         let redacted = self.findings[before..]
             .iter()
-            .find(|finding| finding.action == Action::Redact);
+            .find(|finding| finding.action.changes_text());
         if let (None, Some(finding)) = (&self.refused, redacted) {
             self.refused = Some(finding.clone());
         }
@@ -242,7 +242,7 @@ impl<'e> Visit<'e> {
         self.rewritten(text, "");
         if self.findings[before..]
             .iter()
-            .any(|finding| finding.action == Action::Redact)
+            .any(|finding| finding.action.changes_text())
         {
             self.unscannable(UnscannableReason::Signed);
         }

@@ -137,8 +137,8 @@ impl ReplyScanner {
     #[must_use]
     pub fn new(inbound: Inbound, engine: &Engine, policy: &Policy, unscannable: Unscannable) -> Self {
         let signed = policy.map(|action| match (action, unscannable) {
-            (Action::Redact, Unscannable::Block) => Action::Block,
-            (Action::Redact, _) => Action::Warn,
+            (action, Unscannable::Block) if action.changes_text() => Action::Block,
+            (action, _) if action.changes_text() => Action::Warn,
             (other, _) => other,
         });
         let gate = Gate {
@@ -246,7 +246,7 @@ impl ReplyScanner {
 impl Gate {
     /// Whether the policy would rewrite what was found, if it could.
     fn would_redact(&self, finding: &Finding) -> bool {
-        self.policies.text.action(finding.detector()) == Action::Redact
+        self.policies.text.action(finding.detector()).changes_text()
     }
 
     /// Scans a document in place.

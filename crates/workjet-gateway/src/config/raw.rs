@@ -138,17 +138,20 @@ impl Table for Tier {
 }
 
 pub(super) struct Dlp {
+    pub(super) packs: Vec<Text>,
     pub(super) unscannable: Option<Text>,
     pub(super) request: BTreeMap<Text, Text>,
     pub(super) response: BTreeMap<Text, Text>,
     pub(super) custom: Vec<Custom>,
+    pub(super) allow: Vec<Spanned<Allow>>,
 }
 
 impl Dlp {
     /// A file that is a policy: one with a `[dlp]` table, or the inside of one.
     pub(super) fn parse(source: &Source<'_>) -> Result<Option<Self>, ConfigError> {
         let table = table(source)?;
-        let is_of_a_policy = |name: &str| ["request", "response", "custom", "unscannable"].contains(&name);
+        let is_of_a_policy =
+            |name: &str| ["packs", "unscannable", "request", "response", "custom", "allow"].contains(&name);
         if table.get_ref().keys().any(|name| is_of_a_policy(name.get_ref())) {
             Self::of(source, table).map(Some)
         } else {
@@ -160,10 +163,12 @@ impl Dlp {
 impl Table for Dlp {
     fn fields(fields: &mut Fields<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
+            packs: fields.or_default("packs")?,
             unscannable: fields.optional("unscannable")?,
             request: fields.or_default("request")?,
             response: fields.or_default("response")?,
             custom: fields.or_default("custom")?,
+            allow: fields.or_default("allow")?,
         })
     }
 }
@@ -185,6 +190,25 @@ impl Table for Custom {
             request: fields.optional("request")?,
             response: fields.optional("response")?,
             max_len: fields.optional("max_len")?,
+        })
+    }
+}
+
+/// A value that passes, by one of three ways to say which.
+pub(super) struct Allow {
+    pub(super) exact: Option<Text>,
+    pub(super) prefix: Option<Text>,
+    pub(super) suffix: Option<Text>,
+    pub(super) detector: Option<Text>,
+}
+
+impl Table for Allow {
+    fn fields(fields: &mut Fields<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            exact: fields.optional("exact")?,
+            prefix: fields.optional("prefix")?,
+            suffix: fields.optional("suffix")?,
+            detector: fields.optional("detector")?,
         })
     }
 }

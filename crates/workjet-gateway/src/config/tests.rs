@@ -208,6 +208,48 @@ fn what_cannot_be_honoured_is_refused_with_its_line() {
         ("[dlp.request]\nshoe_size = \"redact\"\n".into(), 2, "credit_card"),
         ("[dlp.request]\nemail = \"shout\"\n".into(), 2, "\"warn\""),
         ("[dlp]\nunscannable = \"maybe\"\n".into(), 2, "allow"),
+        ("[dlp]\npacks = [\n\"heath\"]\n".into(), 3, "\"health\""),
+        ("[dlp]\npacks = [\"health\",\n\"health\"]\n".into(), 3, "twice"),
+        ("[dlp]\npacks = \"health\"\n".into(), 2, "a list"),
+        (
+            "[dlp.request]\niban = \"redact\"\n".into(),
+            2,
+            "packs = [\"european\"]",
+        ),
+        (
+            "[dlp]\npacks = [\"european\"]\n[dlp.response]\nus_npi = \"off\"\n".into(),
+            4,
+            "packs = [\"health\"]",
+        ),
+        ("[dlp.response]\nemail = \"tokenize\"\n".into(), 2, "for requests"),
+        (
+            "[[dlp.custom]]\nname = \"a\"\npattern = 'x'\nresponse = \"tokenize\"\n".into(),
+            4,
+            "for requests",
+        ),
+        (
+            "[dlp]\npacks = [\"european\"]\n[[dlp.custom]]\nname = \"iban\"\npattern = 'x'\n".into(),
+            4,
+            "already",
+        ),
+        ("[[dlp.allow]]\ndetector = \"email\"\n".into(), 1, "`suffix`"),
+        (
+            "[[dlp.allow]]\nexact = \"a\"\nprefix = \"b\"\n".into(),
+            1,
+            "one of",
+        ),
+        ("[[dlp.allow]]\nsuffix = \"\"\n".into(), 2, "say what"),
+        (
+            "[[dlp.allow]]\nsuffix = \"@a.example\"\ndetector = \"mail\"\n".into(),
+            3,
+            "email",
+        ),
+        (
+            "[[dlp.allow]]\nexact = \"a\"\ndetector = \"iban\"\n".into(),
+            3,
+            "packs = [\"european\"]",
+        ),
+        ("[[dlp.allow]]\nregex = \"a\"\n".into(), 2, "regex"),
         ("[[dlp.custom]]\nname = \"a\"\npattern = '('\n".into(), 3, ""),
         (
             "[[dlp.custom]]\nname = \"email\"\npattern = 'x'\n".into(),
@@ -229,6 +271,71 @@ fn what_cannot_be_honoured_is_refused_with_its_line() {
         let (at, reason) = refused(&text);
         assert_eq!(at, line, "{text}: {reason}");
         assert!(reason.contains(words), "{text}: {reason}");
+    }
+}
+
+#[test]
+fn packs_are_off_until_the_file_names_them() {
+    let iban = "GB82 WEST 1234 5698 7654 32";
+    let finds = |text: &str| ok(text).dlp.engine.find_iter(iban).count();
+    assert_eq!(finds(""), 0);
+    assert_eq!(finds("[dlp]\npacks = [\"health\"]\n"), 0);
+    assert_eq!(finds("[dlp]\npacks = [\"health\", \"european\"]\n"), 1);
+    let dlp = ok("[dlp]\npacks = [\"european\"]\n[dlp.request]\niban = \"block\"\n").dlp;
+    assert!(dlp.engine.redact(iban, &dlp.request).blocked.is_some());
+    assert_eq!(dlp.engine.redact(iban, &dlp.response).text, "[REDACTED:iban]");
+}
+
+#[test]
+fn what_is_allowed_passes_and_nothing_else() {
+    let dlp = ok(r#"
+[[dlp.custom]]
+name = "ticket"
+pattern = 'T-[0-9]{4}'
+[[dlp.allow]]
+suffix = "@example.com"
+detector = "email"
+[[dlp.allow]]
+prefix = "T-0"
+detector = "ticket"
+[[dlp.allow]]
+exact = "212-555-0123"
+"#)
+    .dlp;
+    let text = "help@example.com, T-0001 and 212-555-0123, but bob@example.org, T-1001 and 212-555-0124";
+    assert_eq!(
+        dlp.engine.redact(text, &dlp.request).text,
+        "help@example.com, T-0001 and 212-555-0123, but [REDACTED:email], [REDACTED:ticket] and [REDACTED:phone]"
+    );
+}
+
+#[test]
+fn every_action_has_its_name() {
+    use workjet_dlp::{Action, Detector};
+    for (name, action) in [
+        ("redact", Action::Redact),
+        ("mask", Action::Mask),
+        ("hash", Action::Hash),
+        ("tokenize", Action::Tokenize),
+        ("block", Action::Block),
+        ("warn", Action::Warn),
+        ("off", Action::Off),
+    ] {
+        let dlp = ok(&format!("[dlp.request]\nemail = \"{name}\"\n")).dlp;
+        assert_eq!(dlp.request.action(&Detector::EMAIL), action);
+        assert_eq!(dlp.response.action(&Detector::EMAIL), Action::Redact);
+    }
+}
+
+#[test]
+fn allowed_value_is_never_repeated() {
+    for text in [
+        "[[dlp.allow]]\nexact = \"canary\"\nsuffix = \"canary\"\n",
+        "[[dlp.allow]]\nexact = \"canary\"\ndetector = \"nobody\"\n",
+        "[[dlp.allow]]\nexact = [\"canary\"]\n",
+    ] {
+        let (_, reason) = refused(text);
+        assert!(!reason.contains("canary"), "{reason}");
     }
 }
 

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::placeholder::TOKEN_DIGITS;
+
 /// How the text around a token is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -83,7 +85,7 @@ impl Tokens {
     }
 
     fn read(&self, text: &str) -> Read<'_> {
-        let Some(end) = text.find(']') else {
+        let Some(end) = closing(text) else {
             let from = (Bound::Included(text), Bound::Unbounded);
             let next = self.values.range::<str, _>(from).next();
             return match next {
@@ -183,20 +185,28 @@ impl fmt::Debug for Restorer {
     }
 }
 
+/// The longest token: a name has at most 64 bytes.
+const LONGEST_BYTES: usize = 64 + "[:000000]".len();
+
+/// Where the bracket that opens `text` is closed, if that may be a token. Looking no further keeps a text of nothing but
+/// brackets from taking the square of its length.
+fn closing(text: &str) -> Option<usize> {
+    text.bytes().take(LONGEST_BYTES).position(|byte| byte == b']')
+}
+
 /// What has the shape of a token: `[`, a name in capitals, `:`, six hexadecimal digits and `]`.
 pub(crate) fn tokens_in(text: &str) -> impl Iterator<Item = &str> {
-    const DIGITS: usize = 6;
     let is_token = |inner: &str| {
         let Some((name, digits)) = inner.split_once(':') else {
             return false;
         };
         let of_name = |byte: u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_');
         let of_digits = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        digits.len() == DIGITS && digits.bytes().all(of_digits) && name.bytes().all(of_name)
+        digits.len() == TOKEN_DIGITS && digits.bytes().all(of_digits) && name.bytes().all(of_name)
     };
     let brackets = text.match_indices('[').map(|(at, _)| &text[at..]);
     brackets.filter_map(move |rest| {
-        let end = rest.find(']')?;
+        let end = closing(rest)?;
         is_token(&rest[1..end]).then_some(&rest[..=end])
     })
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::{Action, Engine, Finding, Policy};
+use crate::{Action, Engine, Finding, Policy, Vault};
 
 mod report;
 mod scanner;
@@ -31,6 +31,34 @@ impl Engine {
     /// The document must only be used if the verdict is [`Verdict::Pass`] and the caller accepts every unscannable part.
     pub fn redact_json(&self, document: &mut Value, shape: &Shape, policy: &Policy) -> JsonReport {
         let mut visit = Visit::new(self, policy);
+        visit.value(document, shape, "", 0);
+        visit.report()
+    }
+
+    /// Like [`redact_json`](Self::redact_json), and where the policy says [`Action::Tokenize`] a token takes the value's
+    /// place, which `vault` will put back. Tokens that stand anywhere in the document already are not issued.
+    ///
+    /// ```
+    /// use workjet_dlp::{Action, Engine, Policy, Shape, Vault};
+    ///
+    /// let mut vault = Vault::new([7; 32]);
+    /// let mut body = serde_json::json!({"to": "bob@example.com", "cc": ["bob@example.com"]});
+    /// let policy = Policy::all(Action::Tokenize);
+    /// let report = Engine::standard().tokenize_json(&mut body, &Shape::Any, &policy, &mut vault);
+    /// assert_eq!(report.findings.len(), 2);
+    /// assert_eq!(body["to"], body["cc"][0]);
+    /// assert_eq!(vault.restore(body["to"].as_str().expect("a string")), "bob@example.com");
+    /// ```
+    pub fn tokenize_json(
+        &self,
+        document: &mut Value,
+        shape: &Shape,
+        policy: &Policy,
+        vault: &mut Vault,
+    ) -> JsonReport {
+        reserve(document, vault);
+        let mut visit = Visit::new(self, policy);
+        visit.vault = Some(vault);
         visit.value(document, shape, "", 0);
         visit.report()
     }
@@ -82,6 +110,8 @@ struct Visit<'e> {
     unscannable: Vec<Unscannable>,
     blocked: Option<Finding>,
     refused: Option<Finding>,
+    /// Issues tokens, where they are wanted.
+    vault: Option<&'e mut Vault>,
 }
 
 impl<'e> Visit<'e> {
@@ -95,6 +125,7 @@ impl<'e> Visit<'e> {
             unscannable: Vec::new(),
             blocked: None,
             refused: None,
+            vault: None,
         }
     }
 
@@ -210,7 +241,9 @@ impl<'e> Visit<'e> {
 
     /// The text with its findings redacted; `None` if it stays as it is.
     fn rewritten(&mut self, text: &str, key: &str) -> Option<String> {
-        let redacted = self.engine.redact_under_key(key, text, self.policy);
+        let redacted = self
+            .engine
+            .apply(key, text, self.policy, self.vault.as_deref_mut());
         let path = (!redacted.findings.is_empty()).then(|| Arc::from(self.path.as_str()));
         for mut finding in redacted.findings {
             finding.path.clone_from(&path);
@@ -253,6 +286,21 @@ impl<'e> Visit<'e> {
             path: self.path.as_str().into(),
             reason,
         });
+    }
+}
+
+/// Tells the vault of every token that stands in the document.
+fn reserve(document: &Value, vault: &mut Vault) {
+    match document {
+        Value::String(text) => vault.reserve(text),
+        Value::Array(elements) => elements.iter().for_each(|element| reserve(element, vault)),
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                vault.reserve(key);
+                reserve(value, vault);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

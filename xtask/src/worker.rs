@@ -13,7 +13,7 @@ use crate::worker_tools::{WorkerTools, remove};
 
 /// What Cloudflare is sent, compressed. Its own limit is 3 MB on the free plan; each byte is also parsed by every
 /// isolate that starts.
-const MAX_GZIPPED_BYTES: u64 = 1_000_000;
+const MAX_GZIPPED_BYTES: u64 = 1_200_000;
 
 /// Runs one of the actions.
 pub(crate) fn run(tools: &Tools, action: &str, arguments: &[String]) -> Result<()> {

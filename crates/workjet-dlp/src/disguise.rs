@@ -9,6 +9,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::Detector;
+use crate::placeholder::HASH_DIGITS;
 
 /// Letters and digits that a mask leaves.
 const SHOWN: usize = 4;
@@ -34,9 +35,6 @@ pub(crate) fn mask(value: &[u8]) -> String {
     masked.collect()
 }
 
-/// Bytes of HMAC-SHA-256 that a hash shows: enough that a billion values will hardly share one.
-const HASH_BYTES: usize = 8;
-
 /// The key of [`Action::Hash`](crate::Action::Hash).
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct HashKey(Arc<Zeroizing<[u8; 32]>>);
@@ -50,7 +48,8 @@ impl HashKey {
     pub(crate) fn hash(&self, detector: &Detector, value: &[u8]) -> String {
         let code = code(&self.0, "hash", &[detector.as_str().as_bytes(), value]);
         let mut hash = format!("[HASH:{detector}:");
-        push_hex(&mut hash, &code[..HASH_BYTES]);
+        // Sixty-four bits: a hundred million values will hardly share one.
+        push_hex(&mut hash, &code[..HASH_DIGITS / 2]);
         hash.push(']');
         hash
     }

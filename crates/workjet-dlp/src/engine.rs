@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::allow::{Allow, Allowed};
 use crate::custom::{CustomPattern, Scratch};
 use crate::finding::utf16_len;
+use crate::placeholder::RESERVED_NAMES;
 use crate::scanner::{Cursor, Whole};
 use crate::search::{Rules, Step, Window};
 use crate::{Action, Detector, Error, ErrorKind, Finding, Policy, Scanner, Vault};
@@ -227,7 +228,7 @@ impl Engine {
         )
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn inner(&self) -> &Inner {
         &self.inner
     }
@@ -314,6 +315,7 @@ impl EngineBuilder {
             .iter()
             .chain(taken)
             .map(Detector::as_str)
+            .chain(RESERVED_NAMES)
             .collect();
         for pattern in &self.customs {
             if !names.insert(pattern.name()) {

@@ -40,7 +40,7 @@ pub enum ErrorKind {
     TooLarge,
     /// A name is not of the form `[a-z][a-z0-9_]*`, or is longer than 64 bytes.
     Name,
-    /// Two patterns share a name, or a pattern takes the name of a built-in detector.
+    /// Two patterns share a name, or a pattern takes the name of a built-in detector, `redacted` or `hash`.
     DuplicateName,
     /// An action is not one of `redact`, `mask`, `hash`, `tokenize`, `block`, `warn`, `off`.
     Action,

@@ -125,14 +125,16 @@ mod disguise;
 mod engine;
 mod entropy;
 mod error;
-#[cfg(test)]
-mod exactness;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod exactness;
 mod finding;
 mod gate;
 #[cfg(feature = "json")]
 mod json;
 mod memo;
 mod name;
+mod placeholder;
 mod policy;
 mod restore;
 mod rules;

@@ -10,6 +10,7 @@ use crate::custom::{Custom, Scratch};
 use crate::finding::Confidence;
 use crate::gate::sieve::ByteSet;
 use crate::gate::{self, Anchor, Gate};
+use crate::placeholder::{Placeholder, Placeholders};
 use crate::rules::{BUILT_IN, BuiltIn};
 use crate::run::Run;
 use crate::{Action, Detector, Preset};
@@ -169,6 +170,7 @@ pub(crate) struct Rules {
     rules: Vec<Rule>,
     starts: Starts,
     gate: Gate,
+    placeholders: Placeholders,
     allowed: Allowed,
     longest: usize,
 }
@@ -228,17 +230,18 @@ impl Rules {
             Kind::BuiltIn(_) => None,
         });
         let gate = Gate::new(presets.contains(&Preset::Standard), shapes);
-        let placeholder = rules.iter().map(|rule| rule.placeholder.len()).max().unwrap_or(0);
+        let placeholders = Placeholders::new(rules.iter().map(|rule| &rule.detector));
         let longest = rules
             .iter()
             .map(Rule::longest)
             .max()
             .unwrap_or(0)
-            .max(placeholder);
+            .max(placeholders.longest());
         Self {
             rules,
             starts,
             gate,
+            placeholders,
             allowed,
             longest,
         }
@@ -306,12 +309,14 @@ impl Rules {
             };
             at = place;
             if window.bytes[at] == b'[' {
-                match self.placeholder(window, at) {
+                match self.placeholders.at(&window.bytes[at..], window.last) {
                     Placeholder::No => {}
                     Placeholder::Unknown => break Ok(Step::Undecided(at)),
-                    Placeholder::Until(end) if end >= until => break Err(end),
-                    Placeholder::Until(end) => {
-                        at = end;
+                    Placeholder::Of(length) => {
+                        at += length;
+                        if at >= until {
+                            break Err(at);
+                        }
                         continue;
                     }
                 }
@@ -343,11 +348,11 @@ impl Rules {
         while let Some((place, start)) = self.starts.next(window.bytes, at, state) {
             at = place;
             if window.bytes[at] == b'[' {
-                match self.placeholder(window, at) {
+                match self.placeholders.at(&window.bytes[at..], window.last) {
                     Placeholder::No => {}
                     Placeholder::Unknown => return Step::Undecided(at),
-                    Placeholder::Until(end) => {
-                        at = end;
+                    Placeholder::Of(length) => {
+                        at += length;
                         state = self.starts.state_before(window, at);
                         continue;
                     }
@@ -395,34 +400,6 @@ impl Rules {
         }
         None
     }
-
-    /// Recognises the engine's own placeholders. They are stepped over, lest `password: [REDACTED:email]` or a pattern
-    /// for capital letters redact a text twice.
-    fn placeholder(&self, window: &Window<'_>, at: usize) -> Placeholder {
-        let rest = &window.bytes[at..];
-        if rest.get(1).is_some_and(|byte| *byte != b'R') {
-            return Placeholder::No;
-        }
-        let mut cut_off = false;
-        for rule in &self.rules {
-            let placeholder = rule.placeholder.as_bytes();
-            if rest.starts_with(placeholder) {
-                return Placeholder::Until(at + placeholder.len());
-            }
-            cut_off |= !window.last && placeholder.starts_with(rest);
-        }
-        if cut_off {
-            Placeholder::Unknown
-        } else {
-            Placeholder::No
-        }
-    }
-}
-
-enum Placeholder {
-    No,
-    Unknown,
-    Until(usize),
 }
 
 impl Rule {

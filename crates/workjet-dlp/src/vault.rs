@@ -13,10 +13,8 @@ use zeroize::Zeroizing;
 
 use crate::Detector;
 use crate::disguise::{code, push_hex};
+use crate::placeholder::TOKEN_DIGITS;
 use crate::restore::{Form, Restorer, Tokens};
-
-/// Bytes of a token that tell values apart.
-const TOKEN_BYTES: usize = 3;
 
 /// How often a token is drawn before none is said to be left. With a hundred thousand values in one request, the odds against
 /// are one in 10³⁵ or so.
@@ -78,7 +76,7 @@ impl Vault {
             let parts = [name.as_bytes(), value.as_bytes(), &draw.to_be_bytes()];
             let code = code(&self.seed, "token", &parts);
             let mut token = format!("[{}:", name.to_ascii_uppercase());
-            push_hex(&mut token, &code[..TOKEN_BYTES]);
+            push_hex(&mut token, &code[..TOKEN_DIGITS / 2]);
             token.push(']');
             match self.tokens.get(&token) {
                 Some(known) if known == value => return Some(token),

@@ -164,8 +164,7 @@ impl Gate {
             BUILT_IN.clone()
         } else {
             let mut sieve = Sieve::new();
-            let placeholder = b"[RED".map(|byte| ByteSet::of(&[byte]));
-            sieve.add(PIECE[0], Before::Anything, placeholder);
+            sieve.add(PIECE[0], Before::Anything, placeholder_shape());
             sieve
         };
         for shape in customs {
@@ -545,7 +544,7 @@ fn piece(ahead: &mut Ahead, bytes: &[u8], at: usize) {
         }
         [b'r' | b'R', ..] => scheme(ahead, bytes, at),
         [b'-', b'B', b'E', ..] if at >= 4 => ahead.note(at - 4, Anchor::Prefix),
-        [b'[', b'R', b'E', ..] => ahead.note(at, Anchor::Placeholder),
+        [b'[', b'A'..=b'Z', ..] => ahead.note(at, Anchor::Placeholder),
         [b'-', b'-', ..] if at == 0 || !bytes[at - 1].is_ascii_graphic() => {
             let of_flag = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
             let end = at + bytes[at..].iter().take(48).take_while(of_flag).count();
@@ -647,7 +646,7 @@ static BUILT_IN: LazyLock<Sieve> = LazyLock::new(|| {
 /// What [`piece`] knows.
 fn piece_shapes() -> Vec<Shape> {
     let one = |byte: u8| ByteSet::of(&[byte]);
-    let mut shapes = vec![b"[RED".map(one), b"-BEG".map(one)];
+    let mut shapes = vec![placeholder_shape(), b"-BEG".map(one)];
     let then = ByteSet::that(|byte| is(AFTER_OPERATOR, byte));
     shapes.extend([b" is", b" to", b"was"].map(|[a, b, c]| [one(*a), one(*b), one(*c), then]));
     let blank = ByteSet::that(|byte| byte.is_ascii_whitespace());
@@ -667,6 +666,18 @@ fn piece_shapes() -> Vec<Shape> {
         shapes.push([0, 1, 2, 3].map(|place| piece.get(place).map_or(of_token, |byte| one(*byte))));
     }
     shapes
+}
+
+/// A bracket and the beginning of a name in capitals. That of a custom pattern may be one letter long; digits follow.
+fn placeholder_shape() -> Shape {
+    let of_name = ByteSet::that(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_' | b':'));
+    let of_digits = ByteSet::that(|byte| matches!(byte, b'a'..=b'f'));
+    [
+        ByteSet::of(b"["),
+        ByteSet::that(|byte| byte.is_ascii_uppercase()),
+        of_name,
+        of_name.union(of_digits),
+    ]
 }
 
 /// How often a shape is met, roughly.

@@ -1,0 +1,161 @@
+//! What the engine itself puts in the place of values. It steps over that when it meets it again.
+//!
+//! Otherwise `password: [REDACTED:email]`, or a pattern for capital letters, would redact a text twice, and a token that a model
+//! repeats after `password: ` would never be restored. The hexadecimal digits of hashes and tokens may be any: so few hide
+//! nothing.
+
+use crate::Detector;
+
+/// Hexadecimal digits of a hash.
+pub(crate) const HASH_DIGITS: usize = 16;
+
+/// Hexadecimal digits of a token.
+pub(crate) const TOKEN_DIGITS: usize = 6;
+
+/// Names that no detector may have: placeholders of all detectors begin with them.
+pub(crate) const RESERVED_NAMES: [&str; 2] = ["redacted", "hash"];
+
+/// The placeholders of an engine's detectors.
+pub(crate) struct Placeholders {
+    /// Sorted; none is the beginning of another.
+    heads: Vec<Head>,
+    longest: usize,
+}
+
+/// What a placeholder begins with, up to its first hexadecimal digit.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Head {
+    text: Box<[u8]>,
+    /// Then so many digits follow, and a bracket; nothing if there are none.
+    digits: usize,
+}
+
+/// What stands at a bracket.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Placeholder {
+    No,
+    /// The bytes end, and may be the beginning of one.
+    Unknown,
+    /// One of so many bytes.
+    Of(usize),
+}
+
+impl Placeholders {
+    pub(crate) fn new<'d>(detectors: impl Iterator<Item = &'d Detector>) -> Self {
+        let head = |text: String, digits| Head {
+            text: text.into_bytes().into(),
+            digits,
+        };
+        let mut heads: Vec<Head> = detectors
+            .flat_map(|detector| {
+                [
+                    head(format!("[REDACTED:{detector}]"), 0),
+                    head(format!("[HASH:{detector}:"), HASH_DIGITS),
+                    head(
+                        format!("[{}:", detector.as_str().to_ascii_uppercase()),
+                        TOKEN_DIGITS,
+                    ),
+                ]
+            })
+            .collect();
+        heads.sort();
+        heads.dedup();
+        let longest = heads.iter().map(|head| head.text.len() + head.digits + 1).max();
+        Self {
+            heads,
+            longest: longest.unwrap_or(0),
+        }
+    }
+
+    /// Bytes of the longest one.
+    pub(crate) fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// What begins with the bracket that `rest` begins with. `last` says that nothing follows `rest`.
+    pub(crate) fn at(&self, rest: &[u8], last: bool) -> Placeholder {
+        if rest.get(1).is_some_and(|byte| !byte.is_ascii_uppercase()) {
+            return Placeholder::No;
+        }
+        let cut_off = if last {
+            Placeholder::No
+        } else {
+            Placeholder::Unknown
+        };
+        let after = self.heads.partition_point(|head| *head.text <= *rest);
+        let Some(head) = self.heads[..after]
+            .last()
+            .filter(|head| rest.starts_with(&head.text))
+        else {
+            return match self.heads.get(after) {
+                Some(head) if head.text.starts_with(rest) => cut_off,
+                _ => Placeholder::No,
+            };
+        };
+        if head.digits == 0 {
+            return Placeholder::Of(head.text.len());
+        }
+        let of_digits = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let rest = &rest[head.text.len()..];
+        let digits = rest.iter().take(head.digits).take_while(of_digits).count();
+        match rest.get(digits) {
+            None => cut_off,
+            Some(b']') if digits == head.digits => Placeholder::Of(head.text.len() + digits + 1),
+            Some(_) => Placeholder::No,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIKE_ONE: [&str; 4] = [
+        "[REDACTED:email]",
+        "[HASH:us_ssn:0123456789abcdef]",
+        "[EMAIL:7f3a9c]",
+        "[CREDIT_CARD:000000]",
+    ];
+
+    fn at(text: &str, last: bool) -> Placeholder {
+        Placeholders::new(Detector::BUILT_IN.iter()).at(text.as_bytes(), last)
+    }
+
+    #[test]
+    fn all_kinds_are_known_whatever_follows() {
+        for text in LIKE_ONE {
+            for after in ["", "]", "x", "[EMAIL"] {
+                assert_eq!(at(&format!("{text}{after}"), false), Placeholder::Of(text.len()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_beginning_is_one_only_if_more_may_come() {
+        for text in LIKE_ONE {
+            for end in 1..text.len() {
+                assert_eq!(at(&text[..end], false), Placeholder::Unknown, "{}", &text[..end]);
+                assert_eq!(at(&text[..end], true), Placeholder::No);
+                assert_eq!(at(&format!("{}!", &text[..end]), false), Placeholder::No);
+            }
+        }
+    }
+
+    #[test]
+    fn other_things_in_brackets_are_text() {
+        for text in [
+            "[REDACTED:iban]",
+            "[IBAN:7f3a9c]",
+            "[EMAIL:7F3A9C]",
+            "[EMAIL:7f3a9c0]",
+            "[EMAIL:7f3a9]",
+            "[email:7f3a9c]",
+            "[EMAIL]",
+            "[HASH:email:7f3a9c]",
+            "[]",
+            "[[EMAIL:7f3a9c]",
+        ] {
+            assert_eq!(at(text, false), Placeholder::No, "{text}");
+        }
+    }
+}

@@ -12,6 +12,7 @@ use axum::body::Body;
 use http::HeaderMap;
 use jiff::Timestamp;
 use serde_json::Value;
+use workjet_dlp::Vault;
 use workjet_router::{Inbound, Preview, Resolved};
 use workjet_tenant::{Charge, Decision, LimitKey, RequestId, Scope, Standing};
 
@@ -83,6 +84,8 @@ pub(crate) struct Parts {
     pub(crate) body: Value,
     /// How long the body was.
     pub(crate) body_bytes: usize,
+    /// For the values that leave as tokens, if the policy makes any.
+    pub(crate) vault: Option<Vault>,
 }
 
 impl Admitted {
@@ -123,6 +126,7 @@ pub async fn admit(
     match read(core, host, &settings, &ticket, body).await {
         Ok((body, body_bytes, preview, resolved)) => {
             let (scope, headers) = (caller.scope().clone(), passed(headers));
+            let vault = settings.tokenizes().then(|| core.vault(&ticket.id));
             Ok(Admitted(Parts {
                 scope,
                 ticket,
@@ -133,6 +137,7 @@ pub async fn admit(
                 headers,
                 body,
                 body_bytes,
+                vault,
             }))
         }
         Err(refusal) => Err(refusal.standing(standings)),

@@ -3,14 +3,16 @@
 //! [`release`](crate::release) decides what may leave; a [`Clearance`] asks it, and turns what it lets out into
 //! [`Cleared`] values. Only those become bytes for the client, so a reply that skipped the scan has no way out.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use workjet_audit::Direction;
-use workjet_router::{Frame, Inbound, Outbound};
+use workjet_router::{Frame, Outbound};
 
 use crate::Refusal;
 use crate::config::Unscannable;
-use crate::core::Settings;
 use crate::findings::Findings;
+use crate::inspect::Inspected;
 use crate::release::{Blocked, Cause, ReplyScanner, Step};
 
 /// Something that the scan let out.
@@ -36,16 +38,20 @@ pub(crate) struct Clearance {
 }
 
 impl Clearance {
-    /// For one reply to a client that speaks `inbound`, from a provider that speaks `outbound`.
-    pub(crate) fn new(settings: &Settings, inbound: Inbound, outbound: Outbound) -> Self {
+    /// For one reply to the client that sent `inspected`, from a provider that speaks `outbound`.
+    pub(crate) fn new(inspected: &Inspected, outbound: Outbound) -> Self {
+        let settings = inspected.settings();
         let mut scanner = ReplyScanner::new(
-            inbound,
+            inspected.ticket().inbound,
             &settings.engine,
             &settings.response,
             settings.unscannable,
         );
         if outbound != Outbound::Anthropic {
             scanner = scanner.with_unsigned_thinking();
+        }
+        if let Some(vault) = inspected.vault() {
+            scanner = scanner.with_vault(Arc::clone(vault), inspected.wants_json());
         }
         Self {
             scanner,

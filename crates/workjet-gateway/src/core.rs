@@ -11,9 +11,9 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::SecretString;
 use sha2::Sha256;
-use workjet_dlp::{Action, Detector, Engine, Policy};
+use workjet_dlp::{Action, Detector, Engine, Policy, Vault};
 use workjet_router::{Breakers, Outbound, Prices, Resolved, RouteError, Routes, Target};
-use workjet_tenant::{Quota, TenantId};
+use workjet_tenant::{Quota, RequestId, TenantId};
 
 use crate::config::{self, Config, ProviderConfig, ProviderKind, Unscannable};
 use crate::metrics::Metrics;
@@ -121,6 +121,21 @@ impl Settings {
             routes: Routes::new(names, tiers, aliases)?,
             user_requests: config.user_requests,
         })
+    }
+
+    /// Whether values of a request may leave as tokens.
+    pub(crate) fn tokenizes(&self) -> bool {
+        let tokenizes = |detector: &Detector| self.request.action(detector) == Action::Tokenize;
+        self.engine.detectors().any(tokenizes)
+    }
+
+    /// The same, with the key that hashes are made by.
+    fn hashing_by(self, key: [u8; 32]) -> Self {
+        Self {
+            request: self.request.hash_key(key),
+            response: self.response.hash_key(key),
+            ..self
+        }
     }
 
     /// The provider called `name`.
@@ -325,8 +340,8 @@ pub fn default_tenant() -> TenantId {
 impl Core {
     /// A core for the tenant `default` with the settings given, and [`Settings::standard`] for every other.
     pub fn new(options: CoreOptions) -> Self {
-        Self {
-            tenants: BTreeMap::from([(default_tenant(), Arc::new(options.default_tenant))]),
+        let core = Self {
+            tenants: BTreeMap::new(),
             standard: Arc::new(Settings::standard()),
             breakers: Mutex::new(Breakers::default()),
             commitment_key: options.commitment_key,
@@ -336,19 +351,32 @@ impl Core {
             bootstrap_token: options.bootstrap_token,
             prices: options.prices,
             metrics: Metrics::default(),
-        }
+        };
+        core.with_tenant(default_tenant(), options.default_tenant)
     }
 
-    /// Gives `tenant` settings of its own.
+    /// Gives `tenant` settings of its own. Where its policy says `hash`, equal values have equal hashes within this tenant
+    /// for as long as the commitment key stays, and nobody else can tell what they stand for.
     #[must_use]
     pub fn with_tenant(mut self, tenant: TenantId, settings: Settings) -> Self {
-        self.tenants.insert(tenant, Arc::new(settings));
+        let key = self
+            .keyed_hash("hashes of findings")
+            .add(tenant.as_str().as_bytes())
+            .into_bytes();
+        self.tenants.insert(tenant, Arc::new(settings.hashing_by(key)));
         self
     }
 
     /// The settings that apply to `tenant`.
     pub(crate) fn settings(&self, tenant: &TenantId) -> &Arc<Settings> {
         self.tenants.get(tenant).unwrap_or(&self.standard)
+    }
+
+    /// Keeps the values of one request that leave as tokens. The seed follows from the request's id and the commitment key:
+    /// nobody can guess it, and whoever holds the key and the client's words can tell what the log commits to.
+    pub(crate) fn vault(&self, request: &RequestId) -> Vault {
+        let seed = self.keyed_hash("tokens").add(request.as_str().as_bytes());
+        Vault::new(seed.into_bytes())
     }
 
     /// The circuit breakers, locked. Held for an instant, never over an await.
@@ -380,6 +408,11 @@ impl KeyedHash {
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
+    }
+
+    /// The hash itself, to be used as a key.
+    fn into_bytes(self) -> [u8; 32] {
+        self.0.finalize().into_bytes().into()
     }
 
     /// The hash as hex, behind the name of its algorithm.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use http::HeaderMap;
 use serde_json::Value;
 use workjet_audit::Direction;
-use workjet_dlp::{Finding, Verdict};
-use workjet_router::{ApiError, ChatRequest, Resolved};
+use workjet_dlp::{Finding, Vault, Verdict};
+use workjet_router::{ApiError, ChatRequest, Inbound, Resolved};
 use workjet_tenant::{Scope, Standing};
 
 use crate::Refusal;
@@ -32,6 +32,7 @@ pub struct Inspected {
     chat: ChatRequest,
     headers: HeaderMap,
     findings: Findings,
+    vault: Option<Arc<Vault>>,
 }
 
 impl Inspected {
@@ -73,6 +74,29 @@ impl Inspected {
     pub(crate) const fn findings(&self) -> &Findings {
         &self.findings
     }
+
+    /// The values that left as tokens and go back into the reply; `None` if there are none.
+    pub(crate) const fn vault(&self) -> Option<&Arc<Vault>> {
+        self.vault.as_ref()
+    }
+
+    /// Whether the client asked for text that is a JSON document.
+    pub(crate) fn wants_json(&self) -> bool {
+        let body = self.chat.body();
+        match self.chat.inbound() {
+            Inbound::AnthropicMessages => {
+                let config = body.get("output_config").and_then(|config| config.get("format"));
+                config
+                    .or(body.get("output_format"))
+                    .is_some_and(|format| !format.is_null())
+            }
+            _ => body.get("response_format").is_some_and(|format| {
+                format["type"]
+                    .as_str()
+                    .is_some_and(|kind| kind.starts_with("json"))
+            }),
+        }
+    }
 }
 
 /// Scans and rewrites the body.
@@ -90,6 +114,7 @@ pub fn inspect(admitted: Admitted) -> Result<Inspected, Refusal> {
         resolved,
         headers,
         mut body,
+        mut vault,
         ..
     } = admitted.into_parts();
     let mut findings = Findings::default();
@@ -99,9 +124,12 @@ pub fn inspect(admitted: Admitted) -> Result<Inspected, Refusal> {
         Err(refusal)
     };
 
-    let report = settings
-        .engine
-        .redact_json(&mut body, coverage::request(ticket.inbound), &settings.request);
+    let (engine, shape) = (&settings.engine, coverage::request(ticket.inbound));
+    let report = match &mut vault {
+        Some(vault) => engine.tokenize_json(&mut body, shape, &settings.request, vault),
+        None => engine.redact_json(&mut body, shape, &settings.request),
+    };
+    let vault = vault.filter(|vault| !vault.is_empty()).map(Arc::new);
     findings.add(Direction::Request, &report.findings);
     findings.add_unscannable(&report.unscannable, settings.unscannable);
     match &report.verdict {
@@ -133,7 +161,8 @@ pub fn inspect(admitted: Admitted) -> Result<Inspected, Refusal> {
         Ok(chat) => chat,
         Err(error) => return refuse(ApiError::from(error).into(), findings),
     };
-    if chat.wants_logprobs() && (settings.response.can_change_text() || settings.response.can_block()) {
+    let may_change = settings.response.can_change_text() || settings.response.can_block() || vault.is_some();
+    if chat.wants_logprobs() && may_change {
         let refusal = Refusal::invalid(
             "logprobs repeat the reply token by token, which cannot be redacted: leave `logprobs` out, or ask for a \
              policy that leaves replies alone",
@@ -150,6 +179,7 @@ pub fn inspect(admitted: Admitted) -> Result<Inspected, Refusal> {
         chat,
         headers,
         findings,
+        vault,
     })
 }
 

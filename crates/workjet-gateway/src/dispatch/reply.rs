@@ -36,7 +36,7 @@ impl Run<'_> {
     ) -> Result<Ended, Failure> {
         let body = self.read(body, MAX_REPLY).await?;
         let chat = self.inspected().chat();
-        let clearance = Clearance::new(self.inspected().settings(), chat.inbound(), outbound);
+        let clearance = Clearance::new(self.inspected(), outbound);
         let reply = if self.inspected().ticket().purpose == Purpose::CountTokens {
             counted(&body).ok_or_else(Failure::garbage)?
         } else {
@@ -67,7 +67,7 @@ impl Run<'_> {
         let chat = self.inspected().chat();
         let inbound = chat.inbound();
         let mut translator = StreamTranslator::new(outbound, inbound, chat, self.stamp());
-        let mut clearance = Clearance::new(self.inspected().settings(), inbound, outbound);
+        let mut clearance = Clearance::new(self.inspected(), outbound);
         let mut out = Outgoing::default();
         loop {
             let next = self.wait(self.core.timeouts.idle, body.next()).await;

@@ -9,6 +9,7 @@ use workjet_router::{Data, Frame, Inbound};
 use super::channel::Kind;
 use super::channels::{Channels, Describe, Tail};
 use super::fragment::{self, Fragment, Way};
+use super::restore::Restore;
 use super::{Blocked, Gate, Step};
 use crate::coverage;
 
@@ -33,6 +34,8 @@ impl Stream {
         let block = event["index"].as_u64().unwrap_or(0);
         let fragments = take_fragments(&mut event);
         gate.scan(&mut event, coverage::frame(Inbound::AnthropicMessages), step)?;
+        gate.restore
+            .document(&mut event, coverage::frame(Inbound::AnthropicMessages));
 
         match event["type"].as_str() {
             Some("content_block_start") if gate.withholds_calls && is_call(&event["content_block"]) => {
@@ -119,17 +122,7 @@ impl Stream {
 
 /// Rewrites the thinking of a whole reply, which the map takes for signed.
 pub(super) fn scan_thinking(reply: &mut Value, gate: &Gate, step: &mut Step) -> Result<(), Blocked> {
-    let blocks = reply
-        .get_mut("content")
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-        .enumerate();
-    let mut thoughts = blocks.filter(|(_, block)| block["type"] == "thinking");
-    thoughts.try_for_each(|(at, block)| {
-        let Some(text) = block.get_mut("thinking") else {
-            return Ok(());
-        };
+    thoughts(reply).try_for_each(|(at, text)| {
         let before = step.findings.len();
         let scanned = gate.scan(text, &Shape::Text, step);
         let place = path(at as u64, &[Way::Key("thinking".into())]);
@@ -138,6 +131,24 @@ pub(super) fn scan_thinking(reply: &mut Value, gate: &Gate, step: &mut Step) -> 
             .extend(found.into_iter().map(|finding| finding.at(&place)));
         scanned.map_err(|blocked| blocked.placed(&place))
     })
+}
+
+/// Puts values back in it, as in other text.
+pub(super) fn restore_thinking(reply: &mut Value, restore: &Restore) {
+    thoughts(reply).for_each(|(_, text)| restore.text(text));
+}
+
+/// The thinking of a whole reply, with the place of its block.
+fn thoughts(reply: &mut Value) -> impl Iterator<Item = (usize, &mut Value)> {
+    let blocks = reply
+        .get_mut("content")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+        .enumerate();
+    blocks
+        .filter(|(_, block)| block["type"] == "thinking")
+        .filter_map(|(at, block)| Some((at, block.get_mut("thinking")?)))
 }
 
 /// Passes the text of one event through its channels and puts back what may leave now.

@@ -3,7 +3,7 @@
 //! What a channel lets out depends on the fragments' text alone, never on where it was cut.
 
 use serde_json::Value;
-use workjet_dlp::{Engine, Finding, Flow, Policy, Scanner, Shape, Verdict};
+use workjet_dlp::{Engine, Finding, Flow, Policy, Restorer, Scanner, Shape, Verdict};
 
 /// How the fragments of a channel may be treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(super) struct Channel {
     /// Where the joined string stands in a whole reply, such as `choices[0].message.content`.
     path: String,
     state: State,
+    /// Puts the client's own values into what the scan lets out.
+    restorer: Option<Restorer>,
 }
 
 #[derive(Debug)]
@@ -61,7 +63,13 @@ pub(super) enum Stop {
 }
 
 impl Channel {
-    pub(super) fn new(kind: Kind, path: String, engine: &Engine, policies: &Policies) -> Self {
+    pub(super) fn new(
+        kind: Kind,
+        path: String,
+        engine: &Engine,
+        policies: &Policies,
+        restorer: Option<Restorer>,
+    ) -> Self {
         let state = match kind {
             Kind::Text => State::Scanning(Box::new(engine.scanner(&policies.text))),
             Kind::Signed => State::Scanning(Box::new(engine.scanner(&policies.signed))),
@@ -76,7 +84,11 @@ impl Channel {
                 }
             }
         };
-        Self { path, state }
+        Self {
+            path,
+            state,
+            restorer,
+        }
     }
 
     pub(super) fn path(&self) -> &str {
@@ -84,6 +96,20 @@ impl Channel {
     }
 
     pub(super) fn push(&mut self, fragment: &str) -> Outcome {
+        let outcome = self.scan(fragment);
+        match &mut self.restorer {
+            // Nothing follows what stops a channel, so nothing can be held back.
+            Some(_) if outcome.stop.is_some() => restored(outcome, self.restorer.take()),
+            Some(restorer) => {
+                let mut text = String::new();
+                restorer.push(&outcome.text, &mut text);
+                Outcome { text, ..outcome }
+            }
+            None => outcome,
+        }
+    }
+
+    fn scan(&mut self, fragment: &str) -> Outcome {
         let mut text = String::new();
         match &mut self.state {
             State::Scanning(scanner) => {
@@ -106,8 +132,13 @@ impl Channel {
     }
 
     /// Ends the channel and lets out what is left.
-    pub(super) fn finish(self, engine: &Engine) -> Outcome {
-        let Self { path, state } = self;
+    pub(super) fn finish(mut self, engine: &Engine) -> Outcome {
+        let restorer = self.restorer.take();
+        restored(self.end(engine), restorer)
+    }
+
+    fn end(self, engine: &Engine) -> Outcome {
+        let Self { path, state, .. } = self;
         match state {
             State::Scanning(scanner) => {
                 let mut text = String::new();
@@ -143,6 +174,17 @@ impl Channel {
             }
         }
     }
+}
+
+/// Puts values into the last text of a channel.
+fn restored(outcome: Outcome, restorer: Option<Restorer>) -> Outcome {
+    let Some(mut restorer) = restorer else {
+        return outcome;
+    };
+    let mut text = String::new();
+    restorer.push(&outcome.text, &mut text);
+    restorer.finish(&mut text);
+    Outcome { text, ..outcome }
 }
 
 fn outcome(path: &str, text: String, findings: Vec<Finding>, flow: Flow) -> Outcome {

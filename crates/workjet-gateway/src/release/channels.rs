@@ -168,7 +168,8 @@ impl Channels {
                     return Err(Blocked::at(Cause::TooLarge, path));
                 }
                 self.opened += 1;
-                let channel = Channel::new(kind, path, &gate.engine, &gate.policies);
+                let restorer = gate.restore.channel(kind, &fragment.place);
+                let channel = Channel::new(kind, path, &gate.engine, &gate.policies, restorer);
                 group.entries.push(Entry {
                     place: fragment.place.clone(),
                     skeleton: fragment.skeleton(describe.delta),

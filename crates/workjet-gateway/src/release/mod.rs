@@ -48,14 +48,18 @@ mod channel;
 mod channels;
 mod fragment;
 mod openai;
+mod restore;
+
+use std::sync::Arc;
 
 use serde_json::Value;
-use workjet_dlp::{Action, Engine, Finding, Policy, Shape, Verdict};
+use workjet_dlp::{Action, Engine, Finding, Policy, Shape, Vault, Verdict};
 use workjet_router::{Frame, Inbound};
 
 pub use self::blocked::{Blocked, Cause};
 use self::channel::Policies;
 use self::channels::Channels;
+use self::restore::Restore;
 pub use crate::config::Unscannable;
 use crate::coverage;
 
@@ -120,6 +124,7 @@ struct Gate {
     /// Whether tool calls wait for their verdict from their start.
     withholds_calls: bool,
     thinking_is_signed: bool,
+    restore: Restore,
 }
 
 impl Default for Limits {
@@ -146,6 +151,7 @@ impl ReplyScanner {
             can_intervene: policy.can_change_text() || policy.can_block(),
             withholds_calls: policy.can_block(),
             thinking_is_signed: true,
+            restore: Restore::default(),
             policies: Policies {
                 text: policy.clone(),
                 signed,
@@ -173,6 +179,15 @@ impl ReplyScanner {
         self
     }
 
+    /// Puts the values of the request back where the reply holds their tokens: after the scan, in all text that may be
+    /// rewritten. `text_is_json` says that the client asked for text that is a JSON document, which must stay one.
+    #[must_use]
+    pub fn with_vault(mut self, vault: Arc<Vault>, text_is_json: bool) -> Self {
+        self.gate.restore = Restore::new(vault, text_is_json);
+        self.gate.can_intervene |= !self.gate.restore.is_idle();
+        self
+    }
+
     /// Keeps no more than `limits`.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
@@ -197,12 +212,22 @@ impl ReplyScanner {
         let shape = coverage::reply(self.inbound);
         match scanned.and_then(|()| self.gate.scan(&mut reply, shape, &mut step)) {
             Ok(()) => Ok(Released {
-                reply,
+                reply: self.restored(reply),
                 findings: step.findings,
                 unscannable: step.unscannable,
             }),
             Err(blocked) => Err((blocked, Box::new(step))),
         }
+    }
+
+    fn restored(&self, mut reply: Value) -> Value {
+        self.gate
+            .restore
+            .document(&mut reply, coverage::reply(self.inbound));
+        if self.inbound == Inbound::AnthropicMessages && !self.gate.thinking_is_signed {
+            anthropic::restore_thinking(&mut reply, &self.gate.restore);
+        }
+        reply
     }
 
     /// Takes the next frame of a stream. After a step that was blocked, or the stream's end, nothing leaves any more.

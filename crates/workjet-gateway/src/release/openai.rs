@@ -52,6 +52,8 @@ impl Stream {
         gate.scan(&mut chunk, coverage::frame(Inbound::OpenAiChat), step)?;
         self.names.scan(&chunk, gate, channels, step)?;
         self.remember(&chunk);
+        gate.restore
+            .document(&mut chunk, coverage::frame(Inbound::OpenAiChat));
 
         let mut is_emptied = !choices.is_empty() && self.says_nothing_new(&chunk);
         let mut stopped = Ok(());

@@ -1,0 +1,69 @@
+//! Texts that ask for as much work as possible and hold nothing, or next to nothing. Time must grow with the length alone.
+
+use serde_json::json;
+use workjet_dlp::{Engine, Policy};
+
+use crate::options::Options;
+use crate::report::{Report, number};
+use crate::rounds::{Run, best};
+
+/// Units that are repeated, each of them the beginning of something.
+const UNITS: [(&str, &str); 24] = [
+    ("digits", "0"),
+    ("single digits", "4 "),
+    ("groups of four", "4111 "),
+    ("one card after another", "4111 1111 1111 1111 "),
+    ("almost an SSN", "536-22-872 "),
+    ("almost a phone", "112-555-0123 "),
+    ("pairs", "06 12 34 56 7"),
+    ("plus signs", "+1"),
+    ("parentheses", "(2"),
+    ("at signs", "@"),
+    ("local parts", "a.a.a.a.a.a.@"),
+    ("a dot after each letter", "a."),
+    ("domains", "a@b.c."),
+    ("letters beyond ASCII", "é@"),
+    ("passwords in URLs", "://u:p"),
+    ("vendors' prefixes", "sk-"),
+    ("headers of JWTs", "eyJ"),
+    ("PEM headers", "-----BEGIN "),
+    ("names of secrets", "api_key="),
+    ("words before values", "password "),
+    ("verbs", " is"),
+    ("base64", "aB3/xY7+Zq9"),
+    ("hexadecimal", "0f3a9c"),
+    ("spaces", " "),
+];
+
+const SHORT: usize = 10_000;
+const LONG: usize = 10_000_000;
+
+pub(crate) fn measure(options: &Options, report: &mut Report) {
+    let engine = Engine::standard();
+    let policy = Policy::redact_all();
+    let mut rows = Vec::new();
+    for (name, unit) in UNITS {
+        let rate = |bytes| {
+            let text: String = unit.chars().cycle().take(bytes).collect();
+            let mut run: [Run<'_>; 1] = [Box::new(|text| engine.redact(text, &policy).text.len())];
+            best(&mut run, &[vec![text]], options.budget)[0].mb_per_s()
+        };
+        let (short, long) = (rate(SHORT), rate(LONG));
+        report.figure(json!({
+            "section": "hostile", "text": name, "unit": unit,
+            "mb_per_s_10_kb": short, "mb_per_s_10_mb": long, "time_per_byte_ratio": short / long,
+        }));
+        rows.push(vec![
+            name.to_owned(),
+            format!("`{unit}`"),
+            number(short),
+            number(long),
+            format!("{:.2}", short / long),
+        ]);
+    }
+    report.table(
+        "Hostile texts, redacting: time per byte at 10 MB against 10 KB",
+        &["text", "repeats", "10 KB: MB/s", "10 MB: MB/s", "ratio"],
+        &rows,
+    );
+}

@@ -59,8 +59,7 @@ impl Vault {
     /// Sees to it that no token that stands in `text` is issued from now on. To be called with every text of a request before
     /// the first is tokenized; [`Engine::tokenize`](crate::Engine::tokenize) does it for its own.
     pub fn reserve(&mut self, text: &str) {
-        self.reserved
-            .extend(crate::restore::tokens_in(text).map(Box::from));
+        self.reserved.extend(tokens_in(text).map(Box::from));
     }
 
     /// Whether no token has been issued.
@@ -124,4 +123,30 @@ impl fmt::Debug for Vault {
             .field("tokens", &self.tokens.len())
             .finish_non_exhaustive()
     }
+}
+
+/// What has the shape of a token, whatever detector it names.
+fn tokens_in(text: &str) -> impl Iterator<Item = &str> {
+    const LONGEST_NAME: usize = 64;
+    let count = |bytes: &[u8], most: usize, is: fn(&u8) -> bool| -> usize {
+        bytes.iter().take(most).take_while(|byte| is(byte)).count()
+    };
+    let token = move |bracket: usize| {
+        let rest = &text.as_bytes()[bracket..];
+        let name = count(
+            &rest[1..],
+            LONGEST_NAME,
+            |byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'),
+        );
+        let after = rest[1 + name..].strip_prefix(b":")?;
+        let digits = count(
+            after,
+            TOKEN_DIGITS,
+            |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        );
+        let whole = digits == TOKEN_DIGITS && after.get(digits) == Some(&b']');
+        whole.then(|| &text[bracket..bracket + name + digits + "[:]".len()])
+    };
+    text.match_indices('[')
+        .filter_map(move |(bracket, _)| token(bracket))
 }

@@ -32,7 +32,7 @@ pub(crate) struct Inner {
     pub(crate) rules: Rules,
     report: Box<[Action]>,
     detectors: Vec<Detector>,
-    packs: bool,
+    pub(crate) packs: bool,
 }
 
 /// A named set of detectors.
@@ -228,7 +228,7 @@ impl Engine {
         )
     }
 
-    #[cfg(any(test, feature = "testing"))]
+    #[cfg(any(test, feature = "testing", feature = "json"))]
     pub(crate) fn inner(&self) -> &Inner {
         &self.inner
     }

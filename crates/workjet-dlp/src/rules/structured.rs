@@ -55,7 +55,7 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
 }
 
 /// For each of the first four bytes, the shapes in which it can stand there, as bits. Most words are dismissed by these.
-static POSSIBLE: LazyLock<[[u32; 256]; WIDTH]> = LazyLock::new(|| {
+static POSSIBLE: LazyLock<[[u64; 256]; WIDTH]> = LazyLock::new(|| {
     let mut possible = [[0; 256]; WIDTH];
     for (index, shape) in SHAPES.iter().enumerate() {
         for (place, set) in shape.beginning().into_iter().take(WIDTH).enumerate() {
@@ -83,6 +83,7 @@ pub(crate) fn pieces() -> impl Iterator<Item = (usize, &'static str)> {
         for part in shape.parts {
             match *part {
                 Part::Is(text) if before > 0 && text.len() > 1 => return Some((before, text)),
+                Part::Is(text) if before > 0 => before += text.len(),
                 Part::Of(least, most, _) if least == most => before += least,
                 _ => return None,
             }
@@ -196,6 +197,11 @@ fn azure(byte: u8) -> bool {
     url_safe(byte) || matches!(byte, b'~' | b'.')
 }
 
+/// Base64 without the signs at its end.
+fn standard(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
+}
+
 fn digit(byte: u8) -> bool {
     byte.is_ascii_digit()
 }
@@ -210,7 +216,7 @@ use Part::{Is, Of, Uuid};
 pub(super) static SHAPES: &[Shape] = &[
     shape("azure_client_secret", &[Of(3, 3, azure), Of(1, 1, digit), Is("Q~"), Of(31, 34, azure)]),
     shape("azure_devops", &[Of(76, 76, base62), Is("AZDO"), Of(4, 4, base62)]),
-    shape("terraform", &[Of(14, 14, base62), Is(".atlasv1."), Of(60, 70, url_safe)]),
+    shape("terraform", &[Of(14, 14, base62), Is(".atlasv1."), Of(60, 70, |byte| url_safe(byte) || byte == b'=')]),
     shape("telegram", &[Of(8, 10, digit), Is(":AA"), Of(33, 33, url_safe)]),
     shape("discord", &[Of(1, 1, bot), Of(23, 27, base62), Is("."), Of(6, 6, url_safe), Is("."), Of(27, 38, url_safe)]),
     shape("mailchimp", &[Of(32, 32, hex), Is("-us"), Of(1, 2, digit)]),
@@ -231,6 +237,23 @@ pub(super) static SHAPES: &[Shape] = &[
     shape("paypal", &[Is("access_token$production$"), Of(16, 16, lower), Is("$"), Of(32, 32, hex)]),
     shape("brevo", &[Is("xkeysib-"), Of(64, 64, hex), Is("-"), Of(16, 16, base62)]),
     shape("asana", &[Of(1, 1, digit), Is("/"), Of(13, 19, digit), Is(":"), Of(32, 32, hex)]),
+    shape("asana", &[Of(1, 1, digit), Is("/"), Of(13, 19, digit), Is("/"), Of(13, 19, digit), Is(":"), Of(32, 32, hex)]),
+    shape("maxmind", &[Of(6, 6, base62), Is("_"), Of(29, 29, base62), Is("_mmk")]),
+    shape("newrelic", &[Of(36, 36, hex), Is("NRAL")]),
+    // Microsoft's keys that can be told: a mark and a checksum at the end.
+    shape("azure", &[Of(52, 52, base62), Is("JQQJ99"), Of(26, 26, base62)]),
+    shape("azure_search", &[Of(42, 42, base62), Is("AzSe"), Of(6, 6, base62)]),
+    shape("azure_functions", &[Of(44, 44, url_safe), Is("AzFu"), Of(6, 6, url_safe), Is("==")]),
+    shape("azure_redis", &[Of(33, 33, base62), Is("AzCa"), Of(6, 6, base62), Is("=")]),
+    shape("azure_registry", &[Of(42, 42, standard), Is("+ACR"), Of(6, 6, standard)]),
+    shape("azure_cosmos", &[Of(76, 76, standard), Is("ACDb"), Of(6, 6, standard), Is("==")]),
+    shape("azure_api_management", &[Of(76, 76, standard), Is("APIM"), Of(6, 6, standard), Is("==")]),
+    shape("azure_storage", &[Of(76, 76, standard), Is("+ASt"), Of(6, 6, standard), Is("==")]),
+    shape("azure_batch", &[Of(76, 76, standard), Is("+ABa"), Of(6, 6, standard), Is("==")]),
+    shape("azure_service_bus", &[Of(33, 33, standard), Is("+ASb"), Of(6, 6, standard), Is("=")]),
+    shape("azure_event_hub", &[Of(33, 33, standard), Is("+AEh"), Of(6, 6, standard), Is("=")]),
+    shape("azure_relay", &[Of(33, 33, standard), Is("+ARm"), Of(6, 6, standard), Is("=")]),
+    shape("azure_iot", &[Of(33, 33, standard), Is("AIoT"), Of(6, 6, standard), Is("=")]),
 ];
 
 const fn shape(vendor: &'static str, parts: &'static [Part]) -> Shape {

@@ -218,6 +218,19 @@ pub(super) fn dotted(byte: u8) -> bool {
     url_safe(byte) || byte == b'.'
 }
 
+/// With the sign that fills up base64.
+pub(super) fn padded(byte: u8) -> bool {
+    dotted(byte) || byte == b'='
+}
+
+pub(super) fn capital_dotted(byte: u8) -> bool {
+    upper(byte) || byte == b'.'
+}
+
+pub(super) fn of_authress(byte: u8) -> bool {
+    padded(byte) || matches!(byte, b'+' | b'/')
+}
+
 pub(super) fn base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
@@ -250,6 +263,26 @@ pub(super) fn mixed(prefix: &[u8], body: &[u8]) -> bool {
 pub(super) fn sk(prefix: &[u8], body: &[u8]) -> bool {
     mixed(prefix, body)
         && (Classes::of(body).upper || body.iter().all(u8::is_ascii_hexdigit) || distinct(body) >= 14)
+}
+
+/// For prefixes that are common: capitals, small letters and digits, and no words.
+pub(super) fn cased(prefix: &[u8], body: &[u8]) -> bool {
+    let classes = Classes::of(body);
+    classes.lower && classes.upper && classes.digit && !is_wordy(body) && random(prefix, body)
+}
+
+/// A hyphen and a number may follow, but not stand within.
+pub(super) fn mixed_hex(prefix: &[u8], body: &[u8]) -> bool {
+    !body.contains(&b'-') && mixed(prefix, body)
+}
+
+/// Authress names the kind of its keys within them.
+pub(super) fn access(prefix: &[u8], body: &[u8]) -> bool {
+    body.windows(4).any(|window| window == b".acc") && mixed(prefix, body)
+}
+
+pub(super) fn underscore_at_32(prefix: &[u8], body: &[u8]) -> bool {
+    body.iter().position(|byte| *byte == b'_') == Some(32) && mixed(prefix, body)
 }
 
 /// GitHub puts the CRC-32 of the first thirty characters into the last six

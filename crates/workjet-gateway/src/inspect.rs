@@ -126,7 +126,7 @@ pub fn inspect(admitted: Admitted) -> Result<Inspected, Refusal> {
 
     let (engine, shape) = (&settings.engine, coverage::request(ticket.inbound));
     let report = match &mut vault {
-        Some(vault) => engine.tokenize_json(&mut body, shape, &settings.request, vault),
+        Some(vault) => engine.redact_json_with_vault(&mut body, shape, &settings.request, vault),
         None => engine.redact_json(&mut body, shape, &settings.request),
     };
     let vault = vault.filter(|vault| !vault.is_empty()).map(Arc::new);

@@ -1,0 +1,405 @@
+//! What takes a value's place: masks, hashes and tokens, and how values come back.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use workjet_dlp::{Action, CustomPattern, Engine, Flow, Policy, Preset, Vault};
+
+/// Built once: patterns take longer to compile than texts to scan.
+fn engine() -> &'static Engine {
+    static ENGINE: LazyLock<Engine> = LazyLock::new(build);
+    &ENGINE
+}
+
+fn build() -> Engine {
+    let pattern = |name, pattern| CustomPattern::new(name, pattern).expect("a pattern");
+    Engine::builder()
+        .preset(Preset::Standard)
+        .custom(pattern("employee", r"\bEMP-[0-9]{6}\b"))
+        .custom(pattern("quoted", r#""q[^"]{1,8}""#))
+        .build()
+        .expect("an engine")
+}
+
+fn vault() -> Vault {
+    Vault::new([7; 32])
+}
+
+fn hashing() -> Policy {
+    Policy::all(Action::Hash).hash_key([1; 32])
+}
+
+/// What a stream makes of the text in pieces of so many characters.
+fn stream(
+    engine: &Engine,
+    policy: &Policy,
+    text: &str,
+    size: usize,
+) -> (String, Option<Action>, Vec<Action>) {
+    let mut scanner = engine.scanner(policy);
+    let mut out = String::new();
+    let mut blocked = None;
+    let chars: Vec<char> = text.chars().collect();
+    for piece in chars.chunks(size) {
+        if let Flow::Blocked(finding) = scanner.push(&piece.iter().collect::<String>(), &mut out) {
+            blocked = Some(finding.action());
+        }
+        assert!(scanner.held_bytes() <= engine.max_hold_back_bytes());
+    }
+    let (flow, findings) = scanner.finish_with_findings(&mut out);
+    blocked = blocked.or(flow.blocked().map(|finding| finding.action()));
+    (
+        out,
+        blocked,
+        findings.iter().map(|finding| finding.action()).collect(),
+    )
+}
+
+#[test]
+fn a_mask_keeps_the_last_four() {
+    let redacted = engine().redact(
+        "card 4111 1111 1111 1111, call 212-555-0123",
+        &Policy::all(Action::Mask),
+    );
+    assert_eq!(redacted.text, "card ***************1111, call ********0123");
+    assert!(
+        redacted
+            .findings
+            .iter()
+            .all(|finding| finding.action() == Action::Mask)
+    );
+}
+
+#[test]
+fn a_hash_tells_equal_values_and_nothing_else() {
+    let engine = engine();
+    let text = "bob@example.com ann@example.com bob@example.com";
+    let hashed = engine.redact(text, &hashing()).text.into_owned();
+    let words: Vec<&str> = hashed.split(' ').collect();
+    assert!(words[0].starts_with("[HASH:email:") && words[0] == words[2] && words[0] != words[1]);
+    let other_key = engine.redact(text, &hashing().hash_key([2; 32])).text;
+    assert_ne!(hashed, other_key);
+}
+
+#[test]
+fn a_hash_without_a_key_is_a_placeholder_and_the_finding_says_so() {
+    let redacted = engine().redact("bob@example.com", &Policy::all(Action::Hash));
+    assert_eq!(redacted.text, "[REDACTED:email]");
+    assert_eq!(redacted.findings[0].action(), Action::Redact);
+}
+
+#[test]
+fn a_token_without_a_vault_is_a_placeholder_and_the_finding_says_so() {
+    let engine = engine();
+    let policy = Policy::all(Action::Tokenize);
+    let redacted = engine.redact("bob@example.com", &policy);
+    assert_eq!(redacted.text, "[REDACTED:email]");
+    assert_eq!(redacted.findings[0].action(), Action::Redact);
+    assert_eq!(
+        stream(engine, &policy, "bob@example.com", 3),
+        ("[REDACTED:email]".into(), None, vec![Action::Redact])
+    );
+}
+
+#[test]
+fn what_leaves_before_its_end_is_seen_is_redacted() {
+    let engine = engine();
+    let pem = format!(
+        "-----BEGIN RSA PRIVATE {}-----\nMIIB\n-----END RSA PRIVATE KEY-----",
+        "KEY"
+    );
+    let long = format!("password: \"{}\"", "aB3$".repeat(100));
+    for (text, expected) in [
+        (pem.as_str(), "[REDACTED:api_secret]"),
+        (&long, "password: \"[REDACTED:api_secret]\""),
+    ] {
+        for policy in [
+            Policy::all(Action::Mask),
+            hashing(),
+            Policy::all(Action::Tokenize),
+        ] {
+            let redacted = engine.tokenize(text, &policy, &mut vault()).text.into_owned();
+            assert_eq!(redacted, expected);
+            let (streamed, _, actions) = stream(engine, &policy, text, 5);
+            assert_eq!(
+                (streamed.as_str(), &actions[..]),
+                (expected, &[Action::Redact][..])
+            );
+        }
+    }
+}
+
+#[test]
+fn one_value_has_one_token_and_two_have_two() {
+    let mut vault = vault();
+    let engine = engine();
+    let policy = Policy::all(Action::Tokenize);
+    let first = engine
+        .tokenize("bob@example.com ann@example.com", &policy, &mut vault)
+        .text
+        .into_owned();
+    let again = engine
+        .tokenize("ann@example.com bob@example.com", &policy, &mut vault)
+        .text
+        .into_owned();
+    let (bob, ann) = first.split_once(' ').expect("two tokens");
+    assert_eq!(again, format!("{ann} {bob}"));
+    assert_ne!(bob, ann);
+    assert_eq!(bob.len(), "[EMAIL:7f3a9c]".len());
+    assert_eq!(vault.restore(&again), "ann@example.com bob@example.com");
+}
+
+#[test]
+fn a_token_that_the_request_contains_is_never_issued() {
+    let engine = engine();
+    let policy = Policy::all(Action::Tokenize);
+    let token = engine
+        .tokenize("bob@example.com", &policy, &mut vault())
+        .text
+        .into_owned();
+    let mut vault = vault();
+    let text = format!("What does {token} mean, bob@example.com?");
+    let sent = engine.tokenize(&text, &policy, &mut vault).text.into_owned();
+    assert_eq!(sent.matches(&token).count(), 1, "{sent}");
+    assert_eq!(vault.restore(&sent), text);
+    assert_eq!(vault.restore(&token), token);
+}
+
+#[test]
+fn a_vault_that_issued_nothing_is_empty_and_changes_nothing() {
+    let mut vault = vault();
+    let policy = Policy::redact_all();
+    let sent = engine()
+        .tokenize("bob@example.com [EMAIL:7f3a9c]", &policy, &mut vault)
+        .text
+        .into_owned();
+    assert!(vault.is_empty());
+    assert_eq!(sent, "[REDACTED:email] [EMAIL:7f3a9c]");
+    assert_eq!(vault.restore("[EMAIL:7f3a9c]"), "[EMAIL:7f3a9c]");
+}
+
+#[test]
+fn a_token_survives_the_scan_of_the_reply_wherever_it_stands() {
+    let engine = engine();
+    let mut vault = vault();
+    let sent = engine
+        .tokenize("password: hunter2x!", &Policy::all(Action::Tokenize), &mut vault)
+        .text
+        .into_owned();
+    let token = sent.strip_prefix("password: ").expect("the name stays");
+    for reply in [
+        format!("password: {token}"),
+        format!("Authorization: Bearer {token}"),
+        format!("postgres://bob:{token}@db.example/x"),
+        format!("{{\"api_key\": \"{token}\"}} {token}{token}"),
+        format!("{}{token} and so on", "so long, ".repeat(200)),
+    ] {
+        for policy in [Policy::redact_all(), Policy::all(Action::Block)] {
+            assert_eq!(engine.redact(&reply, &policy).text, reply);
+            assert_eq!(stream(engine, &policy, &reply, 3).0, reply);
+        }
+        assert_eq!(vault.restore(&reply), reply.replace(token, "hunter2x!"));
+    }
+}
+
+#[test]
+fn values_come_back_in_the_arguments_of_a_tool_as_json() {
+    let engine = engine();
+    let mut vault = vault();
+    let value = "\"q\\é\n\t";
+    let text = format!("look up {value}\" please");
+    let sent = engine
+        .tokenize(&text, &Policy::all(Action::Tokenize), &mut vault)
+        .text
+        .into_owned();
+    let token = sent.split(' ').nth(2).expect("the third word");
+    assert!(token.starts_with("[QUOTED:"), "{sent}");
+    let arguments = format!("{{\"query\":\"{token}\",\"more\":[\"{token}\"]}}");
+    let restored = vault.restore_json(&arguments).into_owned();
+    let read: serde_json::Value = serde_json::from_str(&restored).expect("still JSON");
+    assert_eq!(read["query"], format!("{value}\""));
+    assert_eq!(read["more"][0], format!("{value}\""));
+
+    let mut restorer = vault.json_restorer();
+    let mut out = String::new();
+    for char in arguments.chars() {
+        restorer.push(char.encode_utf8(&mut [0; 4]), &mut out);
+    }
+    restorer.finish(&mut out);
+    assert_eq!(out, restored);
+}
+
+#[test]
+fn spans_of_what_was_replaced_are_those_of_the_original() {
+    let text = "😀é bob@example.com 😀 4111 1111 1111 1111";
+    let utf16: Vec<u16> = text.encode_utf16().collect();
+    for policy in [
+        Policy::redact_all(),
+        Policy::all(Action::Mask),
+        hashing(),
+        Policy::all(Action::Tokenize),
+    ] {
+        let mut vault = vault();
+        let findings = engine().tokenize(text, &policy, &mut vault).findings;
+        let found: Vec<&str> = findings.iter().map(|finding| &text[finding.span()]).collect();
+        assert_eq!(found, ["bob@example.com", "4111 1111 1111 1111"]);
+        let found: Vec<String> = findings
+            .iter()
+            .map(|finding| String::from_utf16_lossy(&utf16[finding.utf16_span()]))
+            .collect();
+        assert_eq!(found, ["bob@example.com", "4111 1111 1111 1111"]);
+        assert!(
+            findings
+                .iter()
+                .all(|finding| finding.action() == policy.action(finding.detector()))
+        );
+    }
+}
+
+#[test]
+fn neither_keys_nor_values_show_in_debug_output() {
+    let mut vault = vault();
+    let policy = Policy::all(Action::Tokenize).hash_key([0x5A; 32]);
+    let _ = engine().tokenize("bob@example.com", &policy, &mut vault);
+    let mut restorer = vault.restorer();
+    restorer.push("[EMAIL:", &mut String::new());
+    let shown = format!("{vault:?} {restorer:?} {policy:?}");
+    assert!(
+        !shown.contains("bob") && !shown.contains("90") && !shown.contains("5a"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn vaults_and_restorers_may_cross_threads() {
+    fn crosses<T: Send + Sync + 'static>() {}
+    crosses::<Vault>();
+    crosses::<workjet_dlp::Restorer>();
+}
+
+#[test]
+fn no_pattern_may_have_the_name_of_a_placeholder() {
+    for name in ["redacted", "hash"] {
+        let pattern = CustomPattern::new(name, "x{4}").expect("a pattern");
+        assert!(Engine::builder().custom(pattern).build().is_err());
+    }
+}
+
+const ACTIONS: [Action; 7] = [
+    Action::Redact,
+    Action::Mask,
+    Action::Hash,
+    Action::Tokenize,
+    Action::Block,
+    Action::Warn,
+    Action::Off,
+];
+
+fn policies() -> impl Strategy<Value = Policy> {
+    let action = || prop::sample::select(&ACTIONS[..]);
+    let detectors = [
+        "credit_card",
+        "us_ssn",
+        "email",
+        "phone",
+        "aws_key",
+        "api_secret",
+        "employee",
+        "quoted",
+    ];
+    (prop::collection::vec(action(), detectors.len()), any::<bool>()).prop_map(move |(actions, key)| {
+        let with = |policy: Policy, (detector, action): (&str, Action)| policy.with(detector, action);
+        let policy = detectors
+            .into_iter()
+            .zip(actions)
+            .fold(Policy::redact_all(), with);
+        if key { policy.hash_key([3; 32]) } else { policy }
+    })
+}
+
+fn pieces() -> Vec<String> {
+    let token = format!("{}_{}", "ghp", "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17");
+    let pem = format!(
+        "-----BEGIN PRIVATE {}-----\nMIIB\n-----END PRIVATE KEY-----",
+        "KEY"
+    );
+    let long = "aB3$".repeat(40);
+    let mut pieces: Vec<String> = [
+        "4111 1111 1111 1111",
+        "378282246310005",
+        "536-22-8726",
+        "bob@example.com",
+        "josé@exämple.de",
+        "212-555-0123",
+        "+44 20 7946 0958",
+        "password: ",
+        "password: \"",
+        "hunter2x!",
+        "Zq3!vR8#",
+        "EMP-123456",
+        "\"q\\é\"",
+        "\"qx\n\"",
+        "[EMAIL:7f3a9c]",
+        "[REDACTED:email]",
+        "[HASH:email:0123456789abcdef]",
+        "[EMAIL:",
+        "[HASH:phone:",
+        "[RED",
+        "[P",
+        "******1111",
+        "****",
+        " ",
+        " ",
+        ", ",
+        "\"",
+        "x",
+        "7",
+        "é",
+        "😀",
+        "\n",
+        "the card ",
+        "call ",
+        "ssn ",
+        "@",
+        "-",
+    ]
+    .map(String::from)
+    .into();
+    pieces.extend([token, pem, long]);
+    pieces
+}
+
+fn texts(between: &'static str) -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(pieces()), 0..12).prop_map(|pieces| pieces.join(between))
+}
+
+proptest! {
+    #[test]
+    fn a_stream_does_what_is_done_to_its_whole(text in texts(""), policy in policies(), size in 1_usize..40) {
+        let engine = engine();
+        let whole = engine.redact(&text, &policy);
+        let (out, blocked, actions) = stream(engine, &policy, &text, size);
+        prop_assert_eq!(out, whole.text.as_ref());
+        prop_assert_eq!(blocked, whole.blocked.as_ref().map(|finding| finding.action()));
+        let of_whole: Vec<Action> = whole.findings.iter().map(|finding| finding.action()).collect();
+        prop_assert_eq!(actions, of_whole);
+    }
+
+    #[test]
+    fn what_was_tokenized_is_restored(text in texts(""), seed: [u8; 32]) {
+        let mut vault = Vault::new(seed);
+        let sent = engine().tokenize(&text, &Policy::all(Action::Tokenize), &mut vault);
+        // What has no end in sight was redacted, and cannot come back.
+        let kept = sent.findings.iter().all(|finding| finding.action() == Action::Tokenize);
+        prop_assert_eq!(vault.restore(&sent.text) == text.as_str(), kept, "{}", sent.text);
+    }
+
+    #[test]
+    fn doing_it_twice_changes_nothing_more(text in texts(" and "), action in prop::sample::select(&ACTIONS[..4])) {
+        let engine = engine();
+        let policy = Policy::all(action).hash_key([3; 32]);
+        let once = engine.tokenize(&text, &policy, &mut vault()).text.into_owned();
+        let twice = engine.tokenize(&once, &policy, &mut vault()).text.into_owned();
+        prop_assert_eq!(twice, once);
+    }
+}

@@ -160,7 +160,7 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// To be called before other bytes are searched.
     pub(crate) fn forget_text(&mut self) {
-        self.memo = Memo::default();
+        self.memo.forget();
         if let Some(ahead) = &mut self.ahead {
             ahead.forget_text();
         }

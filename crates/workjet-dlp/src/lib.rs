@@ -121,6 +121,7 @@ mod checksum;
 mod context;
 mod custom;
 mod detector;
+mod digits;
 mod disguise;
 mod engine;
 mod entropy;
@@ -143,6 +144,7 @@ mod rules;
 mod run;
 mod scanner;
 mod search;
+mod topics;
 mod vault;
 
 pub use allow::Allow;

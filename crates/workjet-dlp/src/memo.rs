@@ -3,15 +3,33 @@
 //! Several rules read far before they can say no, and would read the same bytes again from the next place where they can
 //! start. What is noted here holds for one window, and makes every rule's work linear in the text.
 
+use crate::digits::Row;
+use crate::topics::Topics;
+
 /// Notes of the rules about one window. Rules ask about places from left to right.
 #[derive(Default)]
 pub(crate) struct Memo {
+    /// The digits of numbers.
+    pub(crate) row: Row,
+    /// What the words before them are about.
+    pub(crate) topics: Topics,
     /// What secret access keys are made of.
     pub(crate) secret: Stretch,
     /// What e-mail addresses stand around.
     pub(crate) sign: Sign,
     /// Where e-mail addresses begin that reach the same `@`, and what follows it.
     pub(crate) address: Address,
+}
+
+impl Memo {
+    /// To be called before other bytes are searched.
+    pub(crate) fn forget(&mut self) {
+        self.row.forget();
+        self.topics = Topics::default();
+        self.secret = Stretch::default();
+        self.sign = Sign::default();
+        self.address = Address::default();
+    }
 }
 
 /// Where the next `@` stands.

@@ -7,6 +7,9 @@
 /// How many digits may follow the calling code with which `digits` begin, and how long that code is. No code begins another,
 /// so there is at most one.
 pub(super) fn plan(digits: &[u8]) -> Option<Plan> {
+    if let [0, ..] = digits {
+        return None;
+    }
     (1..=3.min(digits.len())).find_map(|length| {
         let code = digits[..length]
             .iter()

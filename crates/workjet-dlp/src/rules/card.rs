@@ -1,10 +1,10 @@
 //! Payment card numbers: ISO/IEC 7812, by issuer prefix, length and Luhn sum.
 
-use crate::checksum::luhn;
-use crate::context::Words;
+use crate::digits::{Digits, Row};
 use crate::finding::Confidence;
 use crate::memo::Memo;
 use crate::search::{Hit, Verdict, Window};
+use crate::topics::{Topic, Topics};
 
 const MIN_DIGITS: usize = 12;
 const MAX_DIGITS: usize = 19;
@@ -20,96 +20,43 @@ pub(super) fn starts(byte: u8) -> bool {
 }
 
 /// Takes the longest run of digit groups that is a card number.
-pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
+pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict {
     if !begins_here(window, at) {
         return Verdict::No;
     }
-    let glance = glance(window, at);
-    if let Glance::TooShort = glance {
+    let digits = memo.row.from(window.bytes, at);
+    let count = digits.of_one_separator();
+    let mut said = Said::unread(window, at, &mut memo.topics);
+    if !window.last
+        && let Some(separator) = digits.cut_off(count)
+    {
+        let lengths = if said.payment() {
+            ANY_LENGTH
+        } else {
+            lengths_of(digits.values(MAX_PLACES))
+        };
+        // Of the number, the digits so far and one separator have arrived.
+        let grows = lengths.checked_shr(count as u32).unwrap_or(0) > 1;
+        let undecided = match separator {
+            None => grows || is_card(digits, count, &mut said),
+            Some(separator) => grows && digits.may_be_separated_by(separator, count),
+        };
+        if undecided {
+            return Verdict::More;
+        }
+    }
+    if count < MIN_DIGITS {
         return Verdict::No;
     }
-    let said = Said::before(window.behind(at));
-    let issued = match glance {
-        _ if said.payment => Some(ANY_LENGTH),
-        Glance::Begins(0) => return Verdict::No,
-        Glance::Begins(lengths) => Some(lengths),
-        _ => None,
-    };
-    let mut digits = [0; MAX_DIGITS];
-    let mut count = 0;
-    let mut separator = None;
-    let mut end = at;
-    let mut best = None;
-    loop {
-        let lengths = issued.unwrap_or_else(|| lengths_of(&digits[..count.min(MAX_PLACES)]));
-        let grows = lengths >> count > 1;
-        let after_digit = count > 0 && window.byte(end - 1).is_some_and(|byte| byte.is_ascii_digit());
-        match window.byte(end) {
-            Some(byte @ b'0'..=b'9') if grows => {
-                digits[count] = byte - b'0';
-                count += 1;
-                end += 1;
-            }
-            Some(b'0'..=b'9') => break,
-            None if !window.last => {
-                if grows || (after_digit && is_card(&digits[..count], said)) {
-                    return Verdict::More;
-                }
-                break;
-            }
-            other => {
-                if after_digit && lengths >> count & 1 == 1 {
-                    best = card(window, at, end, &digits[..count], said).or(best);
-                }
-                match other {
-                    Some(byte @ (b' ' | b'-'))
-                        if after_digit && grows && *separator.get_or_insert(byte) == byte =>
-                    {
-                        end += 1;
-                    }
-                    _ => break,
-                }
-            }
+    let mut lengths = digits.ends() & ANY_LENGTH & ((2 << count.min(MAX_DIGITS)) - 1);
+    while lengths != 0 {
+        let length = lengths.ilog2() as usize;
+        lengths &= !(1 << length);
+        if let Some(hit) = card(window, at, digits, length, &mut said) {
+            return hit.into();
         }
     }
-    best.map_or(Verdict::No, Verdict::Match)
-}
-
-enum Glance {
-    /// The digits end before they could make a number.
-    TooShort,
-    /// They may make one; of these lengths, if its issuer's prefix is to count.
-    Begins(u32),
-    /// More of them may arrive.
-    CutOff,
-}
-
-/// Looks at the digits from here on, each with at most one separator after it, before words are read.
-fn glance(window: &Window<'_>, at: usize) -> Glance {
-    let mut prefix = [0; MAX_PLACES];
-    let mut count = 0;
-    let mut separated = true;
-    for byte in &window.bytes[at..] {
-        match byte {
-            b'0'..=b'9' => {
-                if let Some(place) = prefix.get_mut(count) {
-                    *place = byte - b'0';
-                }
-                count += 1;
-                separated = false;
-            }
-            b' ' | b'-' if !separated => separated = true,
-            _ => return Glance::TooShort,
-        }
-        if count == MIN_DIGITS {
-            return Glance::Begins(lengths_of(&prefix));
-        }
-    }
-    if window.last {
-        Glance::TooShort
-    } else {
-        Glance::CutOff
-    }
+    Verdict::No
 }
 
 /// Not within a longer number, a decimal fraction, or a token that mixes letters and digits as hashes do.
@@ -139,30 +86,41 @@ fn begins_here(window: &Window<'_>, at: usize) -> bool {
     }
 }
 
-fn card(window: &Window<'_>, at: usize, end: usize, digits: &[u8], said: Said) -> Option<Hit> {
-    if !is_card(digits, said) {
+fn card(
+    window: &Window<'_>,
+    at: usize,
+    digits: Digits<'_>,
+    length: usize,
+    said: &mut Said<'_>,
+) -> Option<Hit> {
+    // Ten digits of eleven fall here. Words are read only where they can matter.
+    if !digits.luhn(length) || !is_card(digits, length, said) {
         return None;
     }
+    let end = digits.end(length);
     let hexadecimal = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit());
     let embedded = hexadecimal(window.byte_before(at)) && hexadecimal(window.byte(end));
-    let listed = !said.payment
-        && digits.len() > 16
-        && end - at == digits.len()
-        && follows_large_number(window.behind(at));
-    if embedded || listed {
+    if embedded {
         return None;
     }
-    if !said.payment && (is_glued(window, at, end) || is_list(&window.bytes[at..end])) {
+    let listed = length > 16 && end - at == length && follows_large_number(window.behind(at));
+    let chance = listed || is_glued(window, at, end) || is_list(&window.bytes[at..end]);
+    if chance && !said.payment() {
         return None;
     }
-    let confidence = if issuer(digits, Said::NOTHING).is_some() {
+    let prefix = number(digits.values(MAX_PLACES));
+    let by_prefix = issuer(prefix, length, |issuer| !issuer.needs_word).is_some();
+    let confidence = if by_prefix {
         Confidence::High
     } else {
         Confidence::Medium
     };
     let hit = Hit::new(end, confidence);
-    Some(match issuer(digits, said) {
-        _ if is_test_number(digits) => hit.subtype("test"),
+    if is_test_number(digits.values(length)) {
+        return Some(hit.subtype("test"));
+    }
+    let issuer = issuer(prefix, length, |issuer| !issuer.needs_word || said.payment());
+    Some(match issuer {
         Some(issuer) => hit.subtype(issuer.name),
         None => hit,
     })
@@ -203,21 +161,35 @@ fn follows_large_number(behind: &[u8]) -> bool {
         .rev()
         .take_while(|byte| byte.is_ascii_digit())
         .count();
-    let number: Vec<u8> = before[before.len() - digits..]
-        .iter()
-        .map(|digit| digit - b'0')
-        .collect();
-    between > 0 && digits > 16 && (digits > MAX_DIGITS || !is_card(&number, Said::NOTHING))
-}
-
-fn is_card(digits: &[u8], said: Said) -> bool {
-    if !(MIN_DIGITS..=MAX_DIGITS).contains(&digits.len()) || !luhn(digits) {
+    if between == 0 || digits <= 16 {
         return false;
     }
-    let varied = digits.iter().any(|digit| *digit != digits[0]);
+    let start = before.len() - digits;
+    let mut row = Row::default();
+    let other = row.from(before, start);
+    let is_card = || {
+        other.luhn(digits)
+            && other.are_varied(digits)
+            && issuer(number(other.values(MAX_PLACES)), digits, |issuer| {
+                !issuer.needs_word
+            })
+            .is_some()
+    };
+    digits > MAX_DIGITS || !is_card()
+}
+
+/// Whether the first `length` digits are a card number.
+fn is_card(digits: Digits<'_>, length: usize, said: &mut Said<'_>) -> bool {
+    if !(MIN_DIGITS..=MAX_DIGITS).contains(&length) || !digits.luhn(length) || !digits.are_varied(length) {
+        return false;
+    }
+    let prefix = digits.values(MAX_PLACES);
     // Without an issuer's prefix a number needs the word before it, and must not look like a time stamp.
-    let by_word = said.card && digits[0] != 1;
-    varied && (issuer(digits, said).is_some() || by_word)
+    issuer(number(prefix), length, |issuer| {
+        !issuer.needs_word || said.payment()
+    })
+    .is_some()
+        || (prefix[0] != 1 && said.card())
 }
 
 /// The lengths of the card numbers that begin with these digits, at most six, and need no word before them: a bit for each.
@@ -230,35 +202,65 @@ fn lengths_of(digits: &[u8]) -> u32 {
     issuers.fold(0, |lengths, issuer| lengths | issuer.lengths)
 }
 
-/// Who issued it. Of several, the one with the narrowest range.
-fn issuer(digits: &[u8], said: Said) -> Option<&'static Issuer> {
-    let prefix = number(&digits[..MAX_PLACES]);
-    ISSUERS
-        .iter()
-        .filter(|issuer| issuer.issues(prefix, digits.len()) && (said.payment || !issuer.needs_word))
-        .min_by_key(|issuer| issuer.last - issuer.first)
+/// Who issued the number of this length that begins with these six digits, of those who may have. Of several, the one with the
+/// narrowest range.
+fn issuer(prefix: u32, length: usize, mut may_be: impl FnMut(&Issuer) -> bool) -> Option<&'static Issuer> {
+    let mut begun = BY_TWO_DIGITS[(prefix / 10_000) as usize];
+    let mut narrowest: Option<&Issuer> = None;
+    while begun != 0 {
+        let issuer = &ISSUERS[begun.trailing_zeros() as usize];
+        begun &= begun - 1;
+        let narrower = narrowest.is_none_or(|other| issuer.last - issuer.first < other.last - other.first);
+        if narrower && issuer.issues(prefix, length) && may_be(issuer) {
+            narrowest = Some(issuer);
+        }
+    }
+    narrowest
 }
 
-/// What the words before a number say.
-#[derive(Clone, Copy)]
-struct Said {
+/// For the first two digits of a number, those whose cards may begin with them: a bit for each.
+static BY_TWO_DIGITS: [u64; 100] = {
+    assert!(ISSUERS.len() <= 64, "each has a bit");
+    let mut begun = [0; 100];
+    let mut index = 0;
+    while index < ISSUERS.len() {
+        let mut two = ISSUERS[index].first / 10_000;
+        while two <= ISSUERS[index].last / 10_000 {
+            begun[two as usize] |= 1 << index;
+            two += 1;
+        }
+        index += 1;
+    }
+    begun
+};
+
+/// What the words before a number say. They are not read before somebody asks.
+struct Said<'m> {
+    bytes: &'m [u8],
+    at: usize,
+    topics: &'m mut Topics,
+}
+
+impl<'m> Said<'m> {
+    fn unread(window: &Window<'m>, at: usize, topics: &'m mut Topics) -> Self {
+        Self {
+            bytes: window.bytes,
+            at,
+            topics,
+        }
+    }
+
     /// That it is of a card: any length, and no issuer's prefix needed.
-    card: bool,
+    fn card(&mut self) -> bool {
+        self.topics.have(self.bytes, self.at, Topic::Card, Topics::REACH)
+    }
+
     /// That it has to do with paying: prefixes count which other numbers often have too.
-    payment: bool,
-}
-
-impl Said {
-    const NOTHING: Self = Self {
-        card: false,
-        payment: false,
-    };
-
-    fn before(behind: &[u8]) -> Self {
-        let words = Words::before(behind);
-        let card = words.have(CARD_WORDS);
-        let payment = card || words.have(PAYMENT_WORDS);
-        Self { card, payment }
+    fn payment(&mut self) -> bool {
+        self.card()
+            || self
+                .topics
+                .have(self.bytes, self.at, Topic::Payment, Topics::REACH)
     }
 }
 
@@ -332,7 +334,7 @@ const MAESTRO: &[usize] = &[12, 13, 14, 15, 16, 17, 18, 19];
 
 /// Ranges as [payment processors know them](https://github.com/braintree/credit-card-type).
 #[rustfmt::skip]
-pub(super) static ISSUERS: &[Issuer] = &[
+pub(super) const ISSUERS: &[Issuer] = &[
     issues("visa", 4, 4, &[13, 16, 18, 19]),
     issues("mastercard", 51, 55, &[16]),
     issues("mastercard", 2221, 2720, &[16]),

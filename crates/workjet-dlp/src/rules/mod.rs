@@ -4,6 +4,7 @@ use crate::gate::Anchor;
 use crate::gate::sieve::ByteSet;
 use crate::memo::Memo;
 use crate::search::{Verdict, Window};
+use crate::topics::Topic;
 use crate::{Detector, Preset};
 
 mod aws;
@@ -159,6 +160,20 @@ pub(crate) fn words() -> impl Iterator<Item = &'static str> {
     .into_iter()
     .flatten()
     .copied()
+}
+
+/// The words and phrases that say something about a number, and what.
+pub(crate) fn topics() -> impl Iterator<Item = (Topic, &'static str)> {
+    [
+        (Topic::Card, card::CARD_WORDS),
+        (Topic::Payment, card::PAYMENT_WORDS),
+        (Topic::Ssn, ssn::SSN_WORDS),
+        (Topic::Phone, phone::PHONE_WORDS),
+        (Topic::Calling, phone::CALLING_WORDS),
+        (Topic::Last, phone::LAST_WORDS),
+    ]
+    .into_iter()
+    .flat_map(|(topic, words)| words.iter().map(move |word| (topic, *word)))
 }
 
 /// Words that only the rules of packs look for.

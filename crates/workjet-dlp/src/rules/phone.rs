@@ -4,10 +4,11 @@
 //! Digit groups are read as far as they could belong to one number; the longest prefix of groups that makes a number wins.
 
 use super::calling_codes::plan;
-use crate::context::Words;
+use crate::digits::Digits;
 use crate::finding::Confidence;
 use crate::memo::Memo;
 use crate::search::{Hit, Verdict, Window};
+use crate::topics::{Topic, Topics, word_before};
 
 /// E.164 allows 15 digits; `00` and `(0)` may come on top.
 const MAX_DIGITS: usize = 18;
@@ -30,12 +31,27 @@ fn marks_other_number(byte: u8) -> bool {
     matches!(byte, b'$' | b'#' | b'%' | b'_' | b'+' | b'@')
 }
 
-pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
-    if !begins_here(window, at) || is_too_short(window, at) {
+pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict {
+    if !begins_here(window, at) {
         return Verdict::No;
     }
-    let behind = window.behind(at);
-    let said = (!is_glued(window, at) || is_labelled(behind)) && is_announced(behind);
+    let international = matches!(window.bytes[at..], [b'+', ..] | [b'(', b'+', ..]);
+    let mut announced =
+        || (!is_glued(window, at) || is_labelled(window, at)) && is_announced(window, at, &mut memo.topics);
+    let said = if window.bytes[at].is_ascii_digit() {
+        let digits = memo.row.from(window.bytes, at);
+        match glance(window, at, digits) {
+            Glance::No => return Verdict::No,
+            Glance::IfAnnounced if !announced() => return Verdict::No,
+            Glance::IfAnnounced => true,
+            Glance::Perhaps => announced(),
+        }
+    } else if is_too_short(window, at) {
+        return Verdict::No;
+    } else {
+        // With its calling code a number needs no words.
+        !international && announced()
+    };
     let mut number = Number::new(window, at, said);
     let mut best = None;
     let mut here = at + usize::from(number.plus);
@@ -138,6 +154,73 @@ fn calling_code<'t>(window: &Window<'t>, at: usize) -> Result<Option<&'t [u8]>, 
         Some(_) => Ok(None),
     }
 }
+
+/// What a glance at the groups of digits from here on says, before words are read and the groups one by one.
+enum Glance {
+    No,
+    /// They are in no order that a number has by itself.
+    IfAnnounced,
+    Perhaps,
+}
+
+fn glance(window: &Window<'_>, at: usize, digits: Digits<'_>) -> Glance {
+    let cut_off = !window.last && digits.is_cut_off();
+    // After a first digit alone there may be parentheses: `1 (212) 555-0123`.
+    let single = digits.ends() >> 1 & 1 == 1;
+    let next = at + 1 + usize::from(matches!(window.byte(at + 1), Some(b' ' | b'-' | b'.' | b'/')));
+    if cut_off || (single && matches!(window.byte(next), Some(b'('))) {
+        return if is_too_short(window, at) {
+            Glance::No
+        } else {
+            Glance::Perhaps
+        };
+    }
+    if digits.count() < MIN_DIGITS {
+        return Glance::No;
+    }
+    let groups = GROUPS[(digits.ends() >> 1) as usize % GROUPS.len()];
+    let grouped = match digits.values(3) {
+        [0, 0, 0] => 0,
+        [0, 0, _] => 1,
+        [0, ..] => groups & TRUNK,
+        _ => groups & NORTH_AMERICAN,
+    };
+    if grouped == 0 {
+        Glance::IfAnnounced
+    } else {
+        Glance::Perhaps
+    }
+}
+
+const NORTH_AMERICAN: u8 = 1;
+const TRUNK: u8 = 2;
+
+/// For the places where the first twelve digits are separated, a bit for each: whether the first groups may be those of a
+/// number without a plus, a parenthesis and words before it.
+static GROUPS: [u8; 1 << 12] = {
+    let mut table = [0; 1 << 12];
+    let mut ends = 0_usize;
+    while ends < table.len() {
+        let (mut lengths, mut groups, mut last) = ([0; MAX_GROUPS], 0, 0);
+        let mut digit = 0;
+        while digit < 12 && groups < MAX_GROUPS {
+            if ends >> digit & 1 == 1 {
+                lengths[groups] = digit + 1 - last;
+                (groups, last) = (groups + 1, digit + 1);
+                let lengths = lengths.split_at(groups).0;
+                if is_north_american_grouping(lengths) {
+                    table[ends] |= NORTH_AMERICAN;
+                }
+                if is_trunk_grouping(lengths) || is_pairs(lengths) || is_hyphen_first_grouping(lengths) {
+                    table[ends] |= TRUNK;
+                }
+            }
+            digit += 1;
+        }
+        ends += 1;
+    }
+    table
+};
 
 /// Whether the digits from here on end before they could make a number, whatever separates them. A glance, before words are
 /// read.
@@ -301,8 +384,8 @@ impl Number {
         {
             return Some(Confidence::Medium);
         }
-        let grouped = matches!(lengths, [3, 3, 4] | [1, 3, 3, 4])
-            || (matches!(lengths, [3, 7]) && self.parenthesis == Some(0));
+        let grouped =
+            is_north_american_grouping(lengths) || (matches!(lengths, [3, 7]) && self.parenthesis == Some(0));
         let separated = self.separator != Some(b'/') && (self.separator != Some(b'.') || self.one_separator);
         if grouped && north_american(digits) && separated {
             return Some(if self.said {
@@ -350,16 +433,10 @@ impl Number {
     fn has_trunk_grouping(&self) -> bool {
         let lengths = &self.lengths[..self.groups];
         let digits = &self.digits[..self.count];
-        let usual = match lengths {
-            // France
-            [2, 2, 2, 2, 2] => !self.in_row && is_varied_pairs(digits),
-            // Belgium, Switzerland, Hungary, Sweden, Finland
-            [4, 2, 2, 2] | [3, 3, 2, 2] | [4, 3, 2, 2] | [2, 3, 3, 2] | [2, 3, 2, 2] => true,
-            // Britain, Australia, South Africa, Japan, the Netherlands
-            [3, 3, 4] | [3, 4, 4] | [4, 3, 3] | [4, 3, 4] | [5, 3, 3] | [2, 4, 4] => true,
-            // Germany, Austria, Italy, Britain
-            [5, 5..=6] | [4, 6..=7] | [3, 6..=8] => true,
-            _ => false,
+        let usual = if is_pairs(lengths) {
+            !self.in_row && is_varied_pairs(digits)
+        } else {
+            is_trunk_grouping(lengths)
         };
         let trunk = digits[0] == 0 && digits[1] != 0 && !self.glued;
         // `(020) 7946 0958`
@@ -368,7 +445,7 @@ impl Number {
         // Sweden: `08-12 34 56`
         let hyphen_first = self.separator == Some(b'-')
             && self.later_separators == [b' ']
-            && matches!(lengths, [2..=4, 2..=3, 2..=3, 2] | [2..=4, 2..=3, 2..=3])
+            && is_hyphen_first_grouping(lengths)
             && (8..=10).contains(&digits.len());
         // Brazil: `(11) 96123-4567`
         let brazil =
@@ -376,6 +453,32 @@ impl Number {
         trunk && (usual && (9..=11).contains(&digits.len()) && self.one_separator || area || hyphen_first)
             || brazil
     }
+}
+
+const fn is_north_american_grouping(lengths: &[usize]) -> bool {
+    matches!(lengths, [3, 3, 4] | [1, 3, 3, 4])
+}
+
+/// France
+const fn is_pairs(lengths: &[usize]) -> bool {
+    matches!(lengths, [2, 2, 2, 2, 2])
+}
+
+const fn is_trunk_grouping(lengths: &[usize]) -> bool {
+    match lengths {
+        // Belgium, Switzerland, Hungary, Sweden, Finland
+        [4, 2, 2, 2] | [3, 3, 2, 2] | [4, 3, 2, 2] | [2, 3, 3, 2] | [2, 3, 2, 2] => true,
+        // Britain, Australia, South Africa, Japan, the Netherlands
+        [3, 3, 4] | [3, 4, 4] | [4, 3, 3] | [4, 3, 4] | [5, 3, 3] | [2, 4, 4] => true,
+        // Germany, Austria, Italy, Britain
+        [5, 5..=6] | [4, 6..=7] | [3, 6..=8] => true,
+        _ => false,
+    }
+}
+
+/// Sweden, where a hyphen follows the area.
+const fn is_hyphen_first_grouping(lengths: &[usize]) -> bool {
+    matches!(lengths, [2..=4, 2..=3, 2..=3, 2] | [2..=4, 2..=3, 2..=3])
 }
 
 fn international(digits: &[u8]) -> bool {
@@ -439,23 +542,51 @@ fn is_glued(window: &Window<'_>, at: usize) -> bool {
 }
 
 /// `Tel-030 901820`
-fn is_labelled(behind: &[u8]) -> bool {
-    Words::within(behind, 12).end_with(&[" tel ", " phone ", " fax ", " mobile ", " mob ", " cell "])
+fn is_labelled(window: &Window<'_>, at: usize) -> bool {
+    const LABELS: &[&str] = &["tel", "phone", "fax", "mobile", "mob", "cell"];
+    let word = word_before(window.bytes, at);
+    let is = |word: &[u8]| {
+        LABELS
+            .iter()
+            .any(|label| word.eq_ignore_ascii_case(label.as_bytes()))
+    };
+    word.is_some_and(|(start, word)| {
+        let within_word = start > 0 && window.bytes[start - 1].is_ascii_alphabetic();
+        start + 12 >= at && is(word) && !(within_word && start + 12 == at)
+    })
 }
 
 /// Whether words before it say that a telephone number follows.
-pub(super) fn is_announced(behind: &[u8]) -> bool {
+pub(super) fn is_announced(window: &Window<'_>, at: usize, topics: &mut Topics) -> bool {
+    const REACH: usize = 48;
+    const NEAR: usize = 28;
+    let bytes = window.bytes;
+    let phone = topics.have(bytes, at, Topic::Phone, NEAR);
+    let calling = topics.have(bytes, at, Topic::Calling, REACH);
+    let last = topics.have(bytes, at, Topic::Last, REACH);
+    if !phone && !calling && !last {
+        return false;
+    }
     // The words must stand close: another number between belongs to them instead.
-    let near = &behind[behind
+    let near = &bytes[at.saturating_sub(REACH)..at];
+    let reach = near
         .iter()
-        .rposition(u8::is_ascii_digit)
-        .map_or(0, |digit| digit + 1)..];
-    if Words::within(near, 28).have(PHONE_WORDS) {
+        .rev()
+        .take_while(|byte| !byte.is_ascii_digit())
+        .count();
+    if phone && topics.have(bytes, at, Topic::Phone, reach.min(NEAR)) {
         return true;
     }
-    let words = Words::within(near, 48);
-    words.have(CALLING_WORDS) && words.end_with(&[" at ", " on ", " to ", " is ", " under "])
-        || (words.end_with(LAST_WORDS) && !near.trim_ascii_end().ends_with(b"="))
+    let ends_with = |words: &[&str]| {
+        word_before(bytes, at).is_some_and(|(start, word)| {
+            start + reach >= at
+                && words
+                    .iter()
+                    .any(|listed| word.eq_ignore_ascii_case(listed.as_bytes()))
+        })
+    };
+    calling && topics.have(bytes, at, Topic::Calling, reach) && ends_with(&["at", "on", "to", "is", "under"])
+        || (last && topics.end_with_last(bytes, at, reach) && !near.trim_ascii_end().ends_with(b"="))
 }
 
 #[rustfmt::skip]

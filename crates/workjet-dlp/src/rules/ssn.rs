@@ -4,10 +4,10 @@
 //! [Social Security Administration](https://www.ssa.gov/employer/randomization.html) issues them.
 
 use super::phone;
-use crate::context::Words;
 use crate::finding::Confidence;
 use crate::memo::Memo;
 use crate::search::{Hit, Verdict, Window};
+use crate::topics::{Topic, Topics};
 
 /// `AAA-GG-SSSS`.
 pub(super) const LONGEST: usize = 11;
@@ -16,9 +16,13 @@ pub(super) fn starts(byte: u8) -> bool {
     byte.is_ascii_digit()
 }
 
-pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
+pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict {
     let before = window.byte_before(at);
     if before.is_some_and(|byte| byte.is_ascii_digit()) {
+        return Verdict::No;
+    }
+    let number = memo.row.from(window.bytes, at);
+    if !number.are_three_two_four() && (window.last || !number.is_cut_off()) {
         return Verdict::No;
     }
     let mut digits = [0; 9];
@@ -57,9 +61,13 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
         Some(next) if of_word(next) => return Verdict::No,
         _ => {}
     }
-    let said = Words::before(window.behind(at)).have(SSN_WORDS);
+    let said = memo.topics.have(window.bytes, at, Topic::Ssn, Topics::REACH);
     let glued = before.is_some_and(of_word) && !window.follows_escape(at);
-    if !said && (glued || !matches!(separator, Some(b'-' | b' ')) || phone::is_announced(window.behind(at))) {
+    if !said
+        && (glued
+            || !matches!(separator, Some(b'-' | b' '))
+            || phone::is_announced(window, at, &mut memo.topics))
+    {
         return Verdict::No;
     }
     let confidence = if said {

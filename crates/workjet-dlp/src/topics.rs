@@ -1,0 +1,347 @@
+//! What the words before a number are about, each read once.
+//!
+//! Cards, social security numbers and telephones ask about overlapping stretches of the same text, again at the next group of
+//! digits. So words are read from left to right as far as a number asks, and of those on a topic only the latest is kept: if
+//! that stands too far before a number, all do. Words are the same as [`Words`](crate::context::Words) reads.
+
+use std::sync::LazyLock;
+
+use crate::rules;
+
+/// What a word may be about: which rule looks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topic {
+    Card,
+    Payment,
+    Ssn,
+    Phone,
+    Calling,
+    /// Directly before a telephone number.
+    Last,
+}
+
+const TOPICS: usize = 6;
+
+/// The words of one window, as far as they have been read.
+#[derive(Default)]
+pub(crate) struct Topics {
+    /// Everything that begins before has been read.
+    to: usize,
+    /// For each topic, where its latest word begins, or the run of letters that it is part of; counted from 1.
+    latest: [usize; TOPICS],
+    /// Where the latest word of [`Topic::Last`] ends.
+    last_end: usize,
+}
+
+impl Topics {
+    /// How far before a number words are read.
+    pub(crate) const REACH: usize = 64;
+
+    /// Whether a word on the topic stands in the `reach` bytes before `at`, at most [`REACH`](Self::REACH); one that is cut
+    /// off there is not that word. `at` is no letter's place.
+    pub(crate) fn have(&mut self, bytes: &[u8], at: usize, topic: Topic, reach: usize) -> bool {
+        self.read(bytes, at);
+        let least = at.saturating_sub(reach.min(Self::REACH));
+        self.latest[topic as usize] > least
+    }
+
+    /// Whether the last word before `at` is one of those that only count there.
+    pub(crate) fn end_with_last(&mut self, bytes: &[u8], at: usize, reach: usize) -> bool {
+        self.have(bytes, at, Topic::Last, reach)
+            && !bytes[self.last_end..at].iter().any(u8::is_ascii_alphabetic)
+    }
+
+    fn read(&mut self, bytes: &[u8], at: usize) {
+        let least = at.saturating_sub(Self::REACH);
+        if at < self.to {
+            *self = Self::default();
+        }
+        let from = self.to.max(least);
+        self.to = at;
+        // A few bytes are soon gone through; more are looked at all at once.
+        if at - from < 12 {
+            for place in from..at {
+                if begins(bytes, place) && BEGINNINGS.have(&bytes[place..at]) {
+                    self.word(bytes, place, at);
+                }
+            }
+            return;
+        }
+        let mut places = beginnings(bytes, from, at);
+        while places != 0 {
+            let place = from + places.trailing_zeros() as usize;
+            places &= places - 1;
+            if BEGINNINGS.have(&bytes[place..at]) {
+                self.word(bytes, place, at);
+            }
+        }
+    }
+
+    /// Notes what the word that begins at `place` is about.
+    fn word(&mut self, bytes: &[u8], place: usize, at: usize) {
+        let mut end = place + 1;
+        while end < at && bytes[end].is_ascii_alphabetic() && !begins(bytes, end) {
+            end += 1;
+        }
+        let word = &bytes[place..end];
+        let Some(known) = VOCABULARY.find(word) else {
+            return;
+        };
+        for phrase in &known.phrases {
+            let mut start = place;
+            let stands = phrase.before.iter().rev().all(|expected| {
+                let before = word_before(bytes, start);
+                before.is_some_and(|(at, word)| {
+                    start = at;
+                    word.eq_ignore_ascii_case(expected.as_bytes())
+                })
+            });
+            if stands {
+                let run = run_of_letters(bytes, start, at);
+                let latest = &mut self.latest[phrase.topic as usize];
+                *latest = (*latest).max(run + 1);
+                if phrase.topic == Topic::Last {
+                    self.last_end = end;
+                }
+            }
+        }
+    }
+}
+
+/// Whether a word begins at `place`: at a letter after none, at a capital after a small letter, and after the letter of an
+/// escape such as `\n`.
+fn begins(bytes: &[u8], place: usize) -> bool {
+    let byte = bytes[place];
+    if !byte.is_ascii_alphabetic() {
+        return false;
+    }
+    match bytes[..place] {
+        [.., b'\\', b'n' | b't' | b'r'] => true,
+        [.., before] if before.is_ascii_lowercase() => byte.is_ascii_uppercase(),
+        [.., before] => !before.is_ascii_alphabetic(),
+        [] => true,
+    }
+}
+
+/// The places from `from` up to `to`, at most 64, where a word begins, as bits. Does what [`begins`] does for each.
+fn beginnings(bytes: &[u8], from: usize, to: usize) -> u64 {
+    const REACH: usize = Topics::REACH;
+    const BEFORE: usize = 2;
+    // Arrays of one length, so that each loop is a handful of vector instructions.
+    let mut seen = [0; BEFORE + REACH];
+    let first = from.saturating_sub(BEFORE);
+    seen[BEFORE + first - from..BEFORE + to - from].copy_from_slice(&bytes[first..to]);
+    let mut begins = [0_u8; REACH];
+    for (at, begins) in begins.iter_mut().enumerate() {
+        let [that, before, byte] = [seen[at], seen[at + 1], seen[at + 2]];
+        let letter = |byte: u8| (byte | 0x20).wrapping_sub(b'a') < 26;
+        let hump = (byte & 0x20 == 0) & (before & 0x20 != 0);
+        let escape = (that == b'\\') & ((before == b'n') | (before == b't') | (before == b'r'));
+        let begin = letter(byte) & (!letter(before) | hump | escape);
+        *begins = if begin { 1 } else { 0 };
+    }
+    let mut bits = 0;
+    for (eight, begins) in begins.chunks_exact(8).enumerate() {
+        let ones = u64::from_le_bytes(begins.try_into().expect("eight bytes"));
+        // Each of the eight ones moves to a bit of the highest byte.
+        bits |= (ones.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * eight);
+    }
+    bits
+}
+
+/// The word before the one that begins at `start`, and where it begins.
+pub(crate) fn word_before(bytes: &[u8], start: usize) -> Option<(usize, &[u8])> {
+    let least = start.saturating_sub(Topics::REACH);
+    let end = (least..start)
+        .rev()
+        .find(|place| bytes[*place].is_ascii_alphabetic())?
+        + 1;
+    let place = (least..end).rev().find(|place| begins(bytes, *place))?;
+    Some((place, &bytes[place..end]))
+}
+
+/// Where the letters before and at `start` begin, if that is within reach of `at`.
+fn run_of_letters(bytes: &[u8], start: usize, at: usize) -> usize {
+    let least = at.saturating_sub(Topics::REACH + 1);
+    let mut run = start;
+    while run > least
+        && bytes[run - 1].is_ascii_alphabetic()
+        && !matches!(bytes[..run], [.., b'\\', b'n' | b't' | b'r'])
+    {
+        run -= 1;
+    }
+    run
+}
+
+/// The first three letters of the words, a bit for each three: hardly any other word has them.
+struct Beginnings([u64; 1 << (3 * 5 - 6)]);
+
+impl Beginnings {
+    fn bit(letters: [u8; 3]) -> usize {
+        let [a, b, c] = letters.map(|letter| {
+            let place = (letter | 0x20).wrapping_sub(b'a');
+            if place < 26 { usize::from(place) + 1 } else { 0 }
+        });
+        a << 10 | b << 5 | c
+    }
+
+    fn have(&self, word: &[u8]) -> bool {
+        let letters = match *word {
+            [a, b, c, ..] => [a, b, c],
+            [a, b] => [a, b, 0],
+            _ => return false,
+        };
+        let bit = Self::bit(letters);
+        self.0[bit / 64] >> (bit % 64) & 1 == 1
+    }
+}
+
+static BEGINNINGS: LazyLock<Beginnings> = LazyLock::new(|| {
+    let mut beginnings = Beginnings([0; _]);
+    for (_, phrase) in rules::topics() {
+        let word = phrase.trim().rsplit(' ').next().unwrap_or_default().as_bytes();
+        let mut add = |third: u8| {
+            let bit = Beginnings::bit([word[0], word[1], third]);
+            beginnings.0[bit / 64] |= 1 << (bit % 64);
+        };
+        match word.get(2) {
+            Some(third) => add(*third),
+            // After a word of two letters another may begin at once: `ccNumber`.
+            None => [0].into_iter().chain(b'a'..=b'z').for_each(add),
+        }
+    }
+    beginnings
+});
+
+/// A word that is or ends something that a rule looks for.
+struct Known {
+    word: &'static str,
+    phrases: Vec<Phrase>,
+}
+
+struct Phrase {
+    /// The words before it, if it is not looked for alone.
+    before: Vec<&'static str>,
+    topic: Topic,
+}
+
+/// All of these words, by a hash of their letters.
+struct Vocabulary {
+    /// Places in `words`, counted from 1.
+    slots: [u8; 1 << Vocabulary::BITS],
+    words: Vec<Known>,
+}
+
+impl Vocabulary {
+    const BITS: u32 = 10;
+
+    fn hash(word: &[u8]) -> usize {
+        let mix = |hash: u32, letter: &u8| (hash ^ u32::from(letter | 0x20)).wrapping_mul(0x0100_0193);
+        (word.iter().fold(0x811C_9DC5, mix).wrapping_mul(0x9E37_79B1) >> (32 - Self::BITS)) as usize
+    }
+
+    fn find(&self, word: &[u8]) -> Option<&Known> {
+        let mut slot = Self::hash(word);
+        loop {
+            let place = self.slots[slot].checked_sub(1)?;
+            let known = &self.words[usize::from(place)];
+            if known.word.as_bytes().eq_ignore_ascii_case(word) {
+                return Some(known);
+            }
+            slot = (slot + 1) % self.slots.len();
+        }
+    }
+}
+
+static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
+    let mut words: Vec<Known> = Vec::new();
+    for (topic, phrase) in rules::topics() {
+        let mut before: Vec<&str> = phrase.split_whitespace().collect();
+        let Some(word) = before.pop() else { continue };
+        let place = words
+            .iter()
+            .position(|known| known.word == word)
+            .unwrap_or_else(|| {
+                words.push(Known {
+                    word,
+                    phrases: Vec::new(),
+                });
+                words.len() - 1
+            });
+        words[place].phrases.push(Phrase { before, topic });
+    }
+    let mut slots = [0; 1 << Vocabulary::BITS];
+    for (place, known) in (1..).zip(&words) {
+        let mut slot = Vocabulary::hash(known.word.as_bytes());
+        while slots[slot] != 0 {
+            slot = (slot + 1) % slots.len();
+        }
+        slots[slot] = place;
+    }
+    Vocabulary { slots, words }
+});
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::context::Words;
+
+    fn listed(topic: Topic) -> Vec<&'static str> {
+        let all = rules::topics().filter(|(of, _)| *of == topic);
+        all.map(|(_, word)| word).collect()
+    }
+
+    const ALL: [Topic; TOPICS] = [
+        Topic::Card,
+        Topic::Payment,
+        Topic::Ssn,
+        Topic::Phone,
+        Topic::Calling,
+        Topic::Last,
+    ];
+
+    fn pieces() -> impl Strategy<Value = String> {
+        let words: Vec<&'static str> = rules::topics().map(|(_, word)| word).collect();
+        prop_oneof![
+            4 => prop::sample::select(words).prop_map(str::to_owned),
+            4 => prop::sample::select(vec![" ", "  ", ": ", "_", "\\n", "\\t", "\n", "Number", "my", "xY", "é", "12", "s", "the "]).prop_map(str::to_owned),
+            1 => "[a-zA-Z ]{0,70}",
+        ]
+        .prop_flat_map(|piece| {
+            (Just(piece), 0..4_u8).prop_map(|(piece, how)| match how {
+                0 => piece.to_uppercase(),
+                1 => piece.trim().to_owned(),
+                2 => piece.trim().split(' ').map(|word| word.get(..1).unwrap_or(word).to_uppercase() + word.get(1..).unwrap_or_default()).collect(),
+                _ => piece,
+            })
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn words_read_once_are_those_read_each_time(text in prop::collection::vec(pieces(), 1..10), skip in 1..40_usize) {
+            let text = text.concat();
+            let bytes = text.as_bytes();
+            let mut topics = Topics::default();
+            for at in (0..bytes.len()).step_by(skip).filter(|at| !bytes[*at].is_ascii_alphabetic()) {
+                for (topic, reach) in ALL.into_iter().flat_map(|topic| [(topic, 64), (topic, 28)]) {
+                    // A word that the reach cuts off at an escape is judged more exactly here.
+                    let cut = at.saturating_sub(reach);
+                    if bytes[..at].get(cut.saturating_sub(2)..).is_some_and(|near| near.iter().take(4).any(|byte| *byte == b'\\')) {
+                        continue;
+                    }
+                    let expected = Words::all_within(&bytes[..at], reach).have_any(&listed(topic));
+                    prop_assert_eq!(topics.have(bytes, at, topic, reach), expected, "{:?} before {} in {:?}", topic, at, text);
+                }
+                let last = Words::all_within(&bytes[..at], 48).end_with(&listed(Topic::Last));
+                if !text.contains('\\') {
+                    prop_assert_eq!(topics.end_with_last(bytes, at, 48), last);
+                }
+            }
+        }
+    }
+}

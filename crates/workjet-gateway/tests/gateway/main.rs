@@ -12,3 +12,4 @@ mod refusals;
 mod sessions;
 mod support;
 mod thread;
+mod tokens;

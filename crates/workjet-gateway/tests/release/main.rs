@@ -6,3 +6,4 @@ mod client;
 mod coverage;
 mod properties;
 mod streams;
+mod tokens;

@@ -228,6 +228,12 @@ impl Engine {
         )
     }
 
+    /// Starts a stream behind these words, in which rules may look behind.
+    #[cfg(feature = "json")]
+    pub(crate) fn scanner_after(&self, plan: crate::policy::Plan, context: &str) -> Scanner {
+        Scanner::new(Arc::clone(&self.inner), plan, context)
+    }
+
     #[cfg(any(test, feature = "testing", feature = "json"))]
     pub(crate) fn inner(&self) -> &Inner {
         &self.inner

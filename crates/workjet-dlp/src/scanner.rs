@@ -110,7 +110,7 @@ impl Scanner {
         self.kept.len() - self.cursor.at
     }
 
-    fn advance(&mut self, chunk: &[u8], last: bool, out: &mut dyn Sink) -> Flow {
+    pub(crate) fn advance(&mut self, chunk: &[u8], last: bool, out: &mut dyn Sink) -> Flow {
         if let Some(finding) = &self.cursor.blocked {
             return Flow::Blocked(finding.clone());
         }

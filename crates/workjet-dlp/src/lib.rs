@@ -7,6 +7,14 @@
 //! There is no I/O, no clock and no async runtime; it builds for `wasm32-unknown-unknown`. Unsafe code stands in one file,
 //! which only machines with AVX2 run.
 //!
+//! ```
+//! use workjet_dlp::{Engine, Policy};
+//!
+//! let engine = Engine::standard();
+//! let redacted = engine.redact("card 4111 1111 1111 1111, mail bob@example.com", &Policy::redact_all());
+//! assert_eq!(redacted.text, "card [REDACTED:credit_card], mail [REDACTED:email]");
+//! ```
+//!
 //! # Find
 //!
 //! ```
@@ -23,9 +31,19 @@
 //!
 //! A [`Finding`] says what and where, in bytes and in UTF-16 units; it never holds the text.
 //!
-//! # Redact
+//! # Actions
 //!
 //! A [`Policy`] gives each detector an [`Action`]. Requests and replies are simply two policies.
+//!
+//! | action | what becomes of `bob@example.com` |
+//! |---|---|
+//! | [`Redact`](Action::Redact) | `[REDACTED:email]` |
+//! | [`Mask`](Action::Mask) | `**********e*com`: the last four letters and digits stay |
+//! | [`Hash`](Action::Hash) | `[HASH:email:676af055b6e01aad]`: equal for equal values, under one key ([`Policy::hash_key`]) |
+//! | [`Tokenize`](Action::Tokenize) | `[EMAIL:7f3a9c]`, and the value again in the answer, by a [`Vault`] |
+//! | [`Block`](Action::Block) | the text ends before it, and the caller is told |
+//! | [`Warn`](Action::Warn) | it passes and is reported |
+//! | [`Off`](Action::Off) | it passes: the detector does not run |
 //!
 //! ```
 //! use workjet_dlp::{Action, Engine, Policy};
@@ -37,6 +55,34 @@
 //! assert_eq!(redacted.text, "password: [REDACTED:api_secret], tel 212-555-0123");
 //! assert_eq!(redacted.findings.len(), 2);
 //! assert!(redacted.blocked.is_none());
+//! ```
+//!
+//! A private key, a JSON Web Token and other values without a longest length leave before their end is seen: they are redacted
+//! where a mask, a hash or a token was asked for, and [`Finding::action`] says what was really done.
+//!
+//! # Tokens
+//!
+//! A [`Vault`] keeps the values of one request. The model works with tokens, and each caller's own values come back where it
+//! repeats them, in text, in the arguments of tools (as JSON: [`Vault::restore_json`]) and in streams of either
+//! ([`Vault::restorer`], [`Vault::json_restorer`]). To a scan of the answer a token is a placeholder like any other, so scan
+//! first and restore then: what the model adds is redacted, what it repeats is restored, and what it makes up in the shape of a
+//! token stays as it is.
+//!
+//! ```
+//! use workjet_dlp::{Action, Engine, Policy, Vault};
+//!
+//! let engine = Engine::standard();
+//! let mut vault = Vault::new([7; 32]); // 32 bytes that nobody can guess, new for every request
+//! let request = Policy::redact_all().with("email", Action::Tokenize);
+//! let sent = engine.tokenize("Invite bob@example.com", &request, &mut vault);
+//!
+//! let token = sent.text.strip_prefix("Invite ").expect("the rest");
+//! let answer = format!("Done: {token} is invited, ann@example.com and [EMAIL:000000] are not.");
+//! let answer = engine.redact(&answer, &Policy::redact_all());
+//! assert_eq!(
+//!     vault.restore(&answer.text),
+//!     "Done: bob@example.com is invited, [REDACTED:email] and [EMAIL:000000] are not."
+//! );
 //! ```
 //!
 //! # Stream
@@ -100,7 +146,7 @@
 //! * The span is the sensitive value. Names, `Bearer` and words such as `ssn` are read behind it, at most 256 bytes, in the same
 //!   text or the JSON key above it. After a match, one character at most decides about it.
 //! * Redaction is a function of the whole text and the policy, nothing else.
-//! * Placeholders of an earlier pass are left alone.
+//! * Placeholders, hashes and tokens of an earlier pass are left alone, also those that other vaults and keys made.
 //!
 //! # What it does not do
 //!
@@ -161,3 +207,7 @@ pub use policy::{Action, Policy};
 pub use restore::Restorer;
 pub use scanner::{Flow, Scanner};
 pub use vault::Vault;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

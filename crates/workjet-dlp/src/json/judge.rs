@@ -243,10 +243,6 @@ impl Path {
     pub(super) fn leave(&mut self) {
         self.0.pop();
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 impl fmt::Display for Path {

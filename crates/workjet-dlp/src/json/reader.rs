@@ -39,10 +39,6 @@ impl<'j> Reader<'j> {
         self.at
     }
 
-    pub(super) fn levels(&self) -> u32 {
-        self.grammar.levels()
-    }
-
     /// The next event; `None` at the end of the document.
     #[inline]
     pub(super) fn next(&mut self) -> Result<Option<Event<'j>>, InvalidJson> {

@@ -1,10 +1,26 @@
 //! Streams against whole texts, and both against a reference that knows no shortcuts.
 //!
-//! Texts come from a grammar of near-misses: [`pieces`] that match, pieces that almost do, and what joins and breaks them.
+//! Texts come from a [`grammar`] of near-misses for every rule, engines and policies from [`setting`]. Each [`case`] is decided by
+//! the [`reference`], and then cut in many ways: what comes out must be the same, and at every moment as much of it as the
+//! [shapes](shapes) of the rules allow.
+//!
+//! It is here for the project's own tests, for `cargo xtask exactness` and for the fuzz targets, which share it; it is no part of
+//! the library.
 
+pub mod case;
+mod custom_live;
+pub mod cuts;
+pub mod dice;
+pub mod grammar;
+mod live;
+mod minimality;
+pub mod patterns;
 mod pieces;
-mod reference;
+pub mod reference;
+pub mod run;
+#[cfg(test)]
 mod search;
-mod setting;
-mod stream;
+pub mod setting;
+mod shapes;
+#[cfg(test)]
 mod tests;

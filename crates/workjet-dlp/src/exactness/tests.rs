@@ -1,21 +1,40 @@
-//! All of it, on stable, in a few seconds.
+//! All of it on stable, in a few seconds. `cargo xtask exactness` is the long run.
 
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
-use super::pieces::pieces;
-use super::reference::reference;
+use super::case::{Case, Mistake};
+use super::cuts::{all_cuts, cuts};
+use super::dice::Dice;
+use super::grammar;
+use super::pieces::PIECES;
 use super::search::{check_gate, check_notes};
-use super::setting::engine;
-use super::stream::{check, check_stream};
+use super::setting::Setting;
 use crate::gate::REACH;
-use crate::{Engine, Policy, Preset};
+use crate::rules::samples::KINDS;
+use crate::{Action, Policy};
+
+static FULL: LazyLock<Setting> = LazyLock::new(Setting::full);
+
+fn expect<T>(result: Result<T, Mistake>) -> T {
+    result.unwrap_or_else(|mistake| panic!("{mistake}"))
+}
+
+/// The whole, every cut in two, and byte by byte.
+fn check(setting: &Setting, text: &[u8], policy: &Policy) {
+    let case = Case::new(setting, text, policy);
+    expect(case.check_whole());
+    let each_byte: Vec<usize> = (1..text.len()).collect();
+    expect(case.check_cut(&each_byte));
+    for cut in 0..text.len() {
+        expect(case.check_cut(&[cut]));
+    }
+}
 
 #[test]
 fn short_texts_cut_in_every_possible_way_give_the_whole() {
-    let engine = engine();
-    let policy = Policy::redact_all();
+    let setting = &*FULL;
     let texts = [
         "a@b.cd x",
         "é@ü.de.",
@@ -39,69 +58,93 @@ fn short_texts_cut_in_every_possible_way_give_the_whole() {
         "\u{20ac}5 ",
     ];
     for text in texts {
-        let whole = reference(engine, text.as_bytes(), &policy);
-        assert!(text.len() <= 13, "{text}");
-        for mask in 0..1_u32 << (text.len() - 1) {
-            let cuts: Vec<usize> = (1..text.len()).filter(|cut| mask >> (cut - 1) & 1 == 1).collect();
-            check_stream(engine, text.as_bytes(), &cuts, &policy, &whole);
+        let policy = Policy::redact_all();
+        let case = Case::new(setting, text.as_bytes(), &policy);
+        let places: Vec<usize> = (1..text.len()).collect();
+        for cuts in all_cuts(&places) {
+            expect(case.check_cut(&cuts));
+        }
+    }
+}
+
+#[test]
+fn short_texts_of_near_misses_cut_in_every_possible_way_give_the_whole() {
+    for seed in 0..60 {
+        let mut dice = Dice::seeded(seed);
+        let random = (seed % 4 == 0).then(|| Setting::random(&mut dice));
+        let setting = random.as_ref().unwrap_or(&FULL);
+        let text = grammar::short_text(&mut dice, &setting.patterns, 10);
+        let policy = setting.policy(&mut dice);
+        let case = Case::new(setting, &text, &policy);
+        expect(case.check_whole());
+        let places: Vec<usize> = (1..text.len()).collect();
+        for cuts in all_cuts(&places) {
+            expect(case.check_cut(&cuts));
         }
     }
 }
 
 #[test]
 fn every_piece_cut_in_two_anywhere_gives_the_whole() {
-    let engine = engine();
-    let policy = Policy::redact_all();
-    for piece in pieces() {
+    let setting = &*FULL;
+    for piece in &*PIECES {
         for text in [
             piece.clone(),
             format!("phone password: {piece} {piece}"),
             format!("x{piece}x"),
         ] {
-            let whole = reference(engine, text.as_bytes(), &policy);
-            for cut in 0..text.len() {
-                check_stream(engine, text.as_bytes(), &[cut], &policy, &whole);
-            }
+            check(setting, text.as_bytes(), &Policy::redact_all());
         }
     }
 }
 
 #[test]
-fn numbers_of_packs_cut_in_two_anywhere_give_the_whole() {
-    let engine = Engine::builder()
-        .preset(Preset::Standard)
-        .preset(Preset::Health)
-        .preset(Preset::European)
-        .build()
-        .expect("an engine");
-    let policy = Policy::redact_all();
-    for line in include_str!("../../testdata/packs.txt").lines() {
-        let text: String = line.chars().filter(|char| !"⟦⟧".contains(*char)).collect();
-        let whole = reference(&engine, text.as_bytes(), &policy);
-        check_gate(&engine, text.as_bytes(), 0, true);
-        check_gate(&engine, text.as_bytes(), 0, false);
-        for cut in 0..text.len() {
-            check_stream(&engine, text.as_bytes(), &[cut], &policy, &whole);
+fn a_value_of_every_row_cut_in_two_anywhere_gives_the_whole() {
+    let setting = &*FULL;
+    for kind in KINDS {
+        for row in 0..kind.rows {
+            let sample = kind.of_row(row, &mut Dice::seeded(row as u64));
+            let text = format!("{}{} ", sample.announced, sample.value);
+            check(setting, text.as_bytes(), &Policy::redact_all());
         }
-        let each_byte: Vec<usize> = (1..text.len()).collect();
-        check_stream(&engine, text.as_bytes(), &each_byte, &policy, &whole);
     }
 }
 
-static PIECES: LazyLock<Vec<String>> = LazyLock::new(pieces);
-
-fn texts() -> impl Strategy<Value = String> {
-    prop::collection::vec(prop::sample::select(&**PIECES), 1..12).prop_map(|pieces| pieces.concat())
-}
-
-fn cuts(length: usize) -> impl Strategy<Value = Vec<usize>> {
-    prop::collection::btree_set(0..=length, 0..12).prop_map(|cuts| cuts.into_iter().collect())
+#[test]
+fn every_rule_has_values_that_it_finds_and_a_shape() {
+    let setting = &*FULL;
+    let shapes = super::shapes::shapes();
+    for (detector, finds) in setting.engine.rules() {
+        if finds == "a custom pattern" {
+            continue;
+        }
+        assert!(
+            shapes.iter().any(|shape| shape.rule == finds),
+            "{finds} has no shape"
+        );
+        let kinds: Vec<_> = KINDS.iter().filter(|kind| kind.rule == finds).collect();
+        let found = kinds
+            .iter()
+            .flat_map(|kind| (0..kind.rows).map(move |row| (kind, row)));
+        let found = found.filter(|(kind, row)| {
+            let sample = kind.of_row(*row, &mut Dice::seeded(1));
+            let text = format!("{}{} ", sample.announced, sample.value);
+            let policy = Policy::all(Action::Off).with(detector, Action::Redact);
+            let start = sample.announced.len();
+            let decided = super::reference::reference(setting, text.as_bytes(), &policy);
+            decided.matches.iter().any(|hit| hit.start == start)
+        });
+        let rows: usize = kinds.iter().map(|kind| kind.rows).sum();
+        let found = found.count();
+        // A few rows need more luck than others: a body that looks like words, a number that is also a date.
+        assert!(found * 4 >= rows * 3 && rows > 0, "{finds}: {found} of {rows}");
+    }
 }
 
 #[test]
 fn the_gate_passes_every_piece_wherever_it_stands() {
-    let engine = engine();
-    for piece in pieces() {
+    let engine = &FULL.engine;
+    for piece in &*PIECES {
         for before in [
             "",
             " ",
@@ -123,35 +166,34 @@ fn the_gate_passes_every_piece_wherever_it_stands() {
     }
 }
 
+/// Bytes that choose a text, so that a failure can be made smaller.
+fn choices() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..160)
+}
+
+fn texts() -> impl Strategy<Value = String> {
+    choices().prop_map(|choices| {
+        let text = grammar::text(&mut Dice::of_bytes(&choices), &FULL.patterns);
+        String::from_utf8_lossy(&text).into_owned()
+    })
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(200), max_shrink_iters: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(200), max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_text_cut_anyhow_gives_the_whole((text, cuts) in texts().prop_flat_map(|text| {
-        let length = text.len();
-        (Just(text), cuts(length))
-    })) {
-        check(engine(), text.as_bytes(), &cuts);
-    }
-
-    #[test]
-    fn letters_of_any_script_give_the_whole((text, cuts) in (texts(), "\\PC{0,6}", texts(), "[a@.\\-é例😀]{0,12}")
-        .prop_map(|(a, b, c, d)| [a, b, c, d].concat())
-        .prop_flat_map(|text| {
-            let length = text.len();
-            (Just(text), cuts(length))
-        })) {
-        check(engine(), text.as_bytes(), &cuts);
-    }
-
-    #[test]
-    fn bytes_that_are_no_text_pass_and_separate((text, at, junk, cuts) in texts().prop_flat_map(|text| {
-        let length = text.len();
-        (Just(text), 0..=length, prop::collection::vec(any::<u8>(), 1..5), cuts(length))
-    })) {
-        let mut bytes = text.into_bytes();
-        bytes.splice(at..at, junk);
-        check(engine(), &bytes, &cuts);
+    fn any_text_cut_anyhow_gives_the_whole(choices in choices()) {
+        let setting = &*FULL;
+        let mut dice = Dice::of_bytes(&choices);
+        let text = grammar::text(&mut dice, &setting.patterns);
+        let policy = setting.policy(&mut dice);
+        let case = Case::new(setting, &text, &policy);
+        expect(case.check_whole());
+        for _ in 0..4 {
+            expect(case.check_cut(&cuts(&mut dice, text.len())));
+        }
+        let each_byte: Vec<usize> = (1..text.len()).collect();
+        expect(case.check_cut(&each_byte));
     }
 
     #[test]
@@ -163,8 +205,8 @@ proptest! {
         })) {
         let mut bytes = text.into_bytes();
         bytes.splice(at..at, junk);
-        check_notes(engine(), &bytes, true);
-        check_notes(engine(), &bytes, false);
+        check_notes(&FULL.engine, &bytes, true);
+        check_notes(&FULL.engine, &bytes, false);
     }
 
     #[test]
@@ -177,20 +219,9 @@ proptest! {
         let mut bytes = text.into_bytes();
         bytes.splice(from..from, junk);
         for from in [0, from] {
-            check_gate(engine(), &bytes, from, true);
-            check_gate(engine(), &bytes, from, false);
+            check_gate(&FULL.engine, &bytes, from, true);
+            check_gate(&FULL.engine, &bytes, from, false);
         }
-    }
-
-    #[test]
-    fn a_text_with_one_character_changed_gives_the_whole((mut text, at, byte) in texts().prop_flat_map(|text| {
-        let length = text.len();
-        (Just(text), 0..length, prop::sample::select(b"0149 -.@:=\"'_aAxe/()+".to_vec()))
-    })) {
-        if text.is_char_boundary(at) && text.is_char_boundary(at + 1) {
-            text.replace_range(at..=at, &char::from(byte).to_string());
-        }
-        check(engine(), text.as_bytes(), &[at]);
     }
 }
 

@@ -76,7 +76,7 @@ pub(super) fn iban(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
 
 /// Countries and the lengths of their account numbers.
 #[rustfmt::skip]
-const IBANS: &[(&str, usize)] = &[
+pub(super) const IBANS: &[(&str, usize)] = &[
     ("AD", 24), ("AE", 23), ("AL", 28), ("AT", 20), ("AZ", 28), ("BA", 20), ("BE", 16), ("BG", 22), ("BH", 22), ("BI", 27), ("BR", 29),
     ("BY", 28), ("CH", 21), ("CR", 22), ("CY", 28), ("CZ", 24), ("DE", 22), ("DJ", 27), ("DK", 18), ("DO", 28), ("EE", 20), ("EG", 29),
     ("ES", 24), ("FI", 18), ("FK", 18), ("FO", 18), ("FR", 27), ("GB", 22), ("GE", 22), ("GI", 23), ("GL", 18), ("GR", 27), ("GT", 28),

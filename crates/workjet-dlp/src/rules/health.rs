@@ -31,7 +31,7 @@ pub(super) const DEA_WORDS: &[&str] = &[" dea ", " prescriber "];
 
 /// [Medicare Beneficiary Identifier](https://www.cms.gov/medicare/new-medicare-card/understanding-the-mbi-format): letters
 /// without S, L, O, I, B and Z.
-const MBI: &[Id] = &[Id {
+pub(super) const MBI: &[Id] = &[Id {
     subtype: "mbi",
     template: "dLXd?LXd?LLdd",
     words: MBI_WORDS,
@@ -41,7 +41,7 @@ const MBI: &[Id] = &[Id {
 
 /// [National Provider Identifier](https://www.cms.gov/Regulations-and-Guidance/Administrative-Simplification/NationalProvIdentStand/Downloads/NPIcheckdigit.pdf):
 /// the Luhn sum is that with 80840 before it.
-const NPI: &[Id] = &[Id {
+pub(super) const NPI: &[Id] = &[Id {
     subtype: "npi",
     template: "dddddddddd",
     words: NPI_WORDS,
@@ -57,7 +57,7 @@ const NPI: &[Id] = &[Id {
 
 /// [Registration number of the Drug Enforcement Administration](https://www.deadiversion.usdoj.gov/): the last digit is that of the
 /// sum of the first, third and fifth and twice the second, fourth and sixth.
-const DEA: &[Id] = &[
+pub(super) const DEA: &[Id] = &[
     Id {
         subtype: "dea",
         template: "LLddddddd",

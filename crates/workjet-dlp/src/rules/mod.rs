@@ -19,6 +19,8 @@ mod health;
 mod identity;
 mod named;
 mod phone;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod samples;
 mod ssn;
 mod structured;
 mod token;

@@ -1,0 +1,153 @@
+//! How little may be held back.
+//!
+//! After `n` bytes a stream may keep what begins at the earliest place where the [shape](super::shapes) of some rule could still
+//! turn into a match, given those bytes and any others after them. Everything before must be out. The engine may let out more,
+//! since it knows words and sums that a shape does not have.
+
+use std::cell::RefCell;
+
+use super::custom_live::CustomLive;
+use super::reference::Decided;
+use super::setting::Setting;
+use super::shapes::{Shape, shapes};
+use crate::custom::Scratch;
+use crate::search::{Rule, Verdict, Window};
+use crate::{Action, Policy};
+
+thread_local! {
+    static SHAPES: RefCell<Vec<Shape>> = RefCell::new(shapes());
+}
+
+/// For each number of bytes that have arrived, the earliest place that may be kept.
+///
+/// # Errors
+/// If a match was proven when the shape of its rule was dead already.
+pub(super) fn earliest_live(
+    setting: &Setting,
+    text: &[u8],
+    policy: &Policy,
+    decided: &Decided,
+) -> Result<Vec<usize>, String> {
+    SHAPES.with_borrow_mut(|shapes| {
+        let mut customs: Vec<CustomLive> = setting.patterns.iter().map(CustomLive::new).collect();
+        let rules: Vec<&Rule> = setting.engine.inner().rules.iter().collect();
+        let mut earliest = vec![usize::MAX; text.len() + 1];
+        // What is passed over for good, from left to right: a place may be kept until its last shape has died.
+        let mut at = 0;
+        let mut released_at = 0;
+        while at < text.len() {
+            let hit = decided.matches.iter().find(|hit| hit.start == at);
+            let mut dies = placeholder_dies(setting, &text[at..]).map_or(usize::MAX, |n| at + n);
+            let mut own = 0;
+            let first_custom = rules.iter().position(|rule| rule.finds() == "a custom pattern");
+            for (index, rule) in rules.iter().enumerate() {
+                if policy.action(&rule.detector) == Action::Off {
+                    continue;
+                }
+                let death = if rule.finds() == "a custom pattern" {
+                    customs[index - first_custom.unwrap_or(0)].dies_at(text, at)
+                } else {
+                    dies_at(shapes, rule, text, at)
+                };
+                dies = dies.max(death);
+                if hit.is_some_and(|hit| hit.rule == index) {
+                    own = death;
+                    break;
+                }
+            }
+            if let Some(hit) = hit
+                && own < hit.proven
+            {
+                let value = String::from_utf8_lossy(&text[at..hit.proven]);
+                return Err(format!("{} is no shape of {}", value, rules[hit.rule].finds()));
+            }
+            // From `at + 1` bytes on it is there, and until its shapes have died it may be kept, with all that follows.
+            for (arrived, earliest) in earliest
+                .iter_mut()
+                .enumerate()
+                .take(dies)
+                .skip(released_at.max(at + 1))
+            {
+                *earliest = (*earliest).min(at);
+                let _ = arrived;
+            }
+            released_at = released_at.max(dies.min(text.len() + 1));
+            if decided.blocked == Some(at) {
+                break;
+            }
+            let stepped = decided.stepped_over.iter().find(|(start, _)| *start == at);
+            at = match (hit, stepped) {
+                (Some(hit), _) => hit.end,
+                (None, Some((_, end))) => *end,
+                (None, None) => at + 1,
+            };
+        }
+        // Nothing may be kept where nothing lives: all that has arrived is out, or all before the place where the text stopped.
+        for (arrived, earliest) in earliest.iter_mut().enumerate() {
+            *earliest = (*earliest)
+                .min(arrived)
+                .min(decided.blocked.unwrap_or(usize::MAX));
+        }
+        Ok(earliest)
+    })
+}
+
+/// The number of bytes of the text with which no shape of the rule can begin at `at` any more; more than there are if one still
+/// can.
+fn dies_at(shapes: &mut [Shape], rule: &Rule, text: &[u8], at: usize) -> usize {
+    let before = &text[..at];
+    let mut death = 0;
+    for shape in shapes.iter_mut().filter(|shape| shape.rule == rule.finds()) {
+        if !(shape.after)(before) {
+            continue;
+        }
+        let dies = shape
+            .all_of
+            .iter_mut()
+            .map(|live| live.dies_after(&text[at..]).map_or(usize::MAX, |n| at + n))
+            .min()
+            .unwrap_or(0);
+        // The announcement is looked for last, since it costs most.
+        if dies > death.max(at + 1) && is_announced(rule, before, shape.announced) {
+            death = dies;
+        }
+    }
+    death
+}
+
+/// Whether the rule accepts one of the values here, all of it.
+fn is_announced(rule: &Rule, before: &[u8], values: &[&str]) -> bool {
+    values.is_empty()
+        || values.iter().any(|value| {
+            let bytes = [before, value.as_bytes()].concat();
+            let window = Window {
+                bytes: &bytes,
+                origin: 0,
+                last: true,
+            };
+            let url = value.find('@').unwrap_or(value.len());
+            let verdict = rule.verify(&window, before.len(), &mut Scratch::default());
+            matches!(verdict, Verdict::Match(hit) if hit.end >= before.len() + url)
+        })
+}
+
+/// With how many bytes it is clear that no placeholder begins here, or that one does; `None` if they are the beginning of one.
+fn placeholder_dies(setting: &Setting, rest: &[u8]) -> Option<usize> {
+    let begins = |count: usize| {
+        setting.engine.detectors().any(|detector| {
+            let name = detector.as_str();
+            let forms = [
+                format!("[REDACTED:{name}]"),
+                format!("[HASH:{name}:0000000000000000]"),
+                format!("[{}:000000]", name.to_ascii_uppercase()),
+            ];
+            forms.iter().any(|form| {
+                let alike = |(form, byte): (u8, u8)| {
+                    form == byte || (form == b'0' && matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+                };
+                form.len() > count && form.bytes().zip(rest[..count].iter().copied()).all(alike)
+            })
+        })
+    };
+    (1..=rest.len()).find(|count| !begins(*count))
+}

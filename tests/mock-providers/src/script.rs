@@ -16,6 +16,9 @@ pub struct Script {
     pub reply: Reply,
     /// Reply with the request's body, as text, instead of `reply.parts`.
     pub echo: bool,
+    /// In the reply's texts and arguments, and in an error's message, `$1` stands for the first token such as
+    /// `[EMAIL:7f3a9c]` that the request holds, `$2` for the second other one, up to `$9`.
+    pub tokens: bool,
     /// Answer with an HTTP error instead of a reply.
     pub error: Option<Failure>,
     /// Send these bytes as the whole body, whatever the dialect says.
@@ -192,6 +195,74 @@ impl Reply {
     }
 }
 
+impl Script {
+    /// The script with the words of a request in it, where it asks for them.
+    pub(crate) fn spoken(mut self, body: &[u8]) -> Self {
+        let body = String::from_utf8_lossy(body);
+        if self.echo {
+            self.reply.parts = vec![Part::Text(body.clone().into_owned())];
+        }
+        if self.tokens {
+            let tokens = tokens(&body);
+            for part in &mut self.reply.parts {
+                match part {
+                    Part::Text(text) | Part::Refusal(text) | Part::Thinking { text, .. } => {
+                        fill(text, &tokens)
+                    }
+                    Part::Tool { arguments, .. } => fill_all(arguments, &tokens),
+                }
+            }
+            if let Some(error) = &mut self.error {
+                fill(&mut error.message, &tokens);
+            }
+        }
+        self
+    }
+}
+
+/// What has the form of a token, each once, in the order in which they first stand there.
+fn tokens(text: &str) -> Vec<&str> {
+    let mut tokens = Vec::new();
+    for (at, _) in text.match_indices('[') {
+        let rest = &text[at + 1..];
+        let Some((name, digits)) = rest.split_once(']').and_then(|(inner, _)| inner.split_once(':')) else {
+            continue;
+        };
+        let is_name = |char: char| char.is_ascii_uppercase() || char.is_ascii_digit() || char == '_';
+        let is_digit = |char: char| char.is_ascii_digit() || ('a'..='f').contains(&char);
+        let token = &text[at..][..name.len() + digits.len() + "[:]".len()];
+        if name.chars().all(is_name)
+            && digits.len() == 6
+            && digits.chars().all(is_digit)
+            && !tokens.contains(&token)
+        {
+            tokens.push(token);
+        }
+    }
+    tokens
+}
+
+fn fill(text: &mut String, tokens: &[&str]) {
+    for (number, token) in (1..=9).zip(tokens) {
+        *text = text.replace(&format!("${number}"), token);
+    }
+}
+
+fn fill_all(value: &mut Value, tokens: &[&str]) {
+    match value {
+        Value::String(text) => fill(text, tokens),
+        Value::Array(items) => items.iter_mut().for_each(|item| fill_all(item, tokens)),
+        Value::Object(fields) => {
+            for (mut key, mut value) in std::mem::take(fields) {
+                fill(&mut key, tokens);
+                fill_all(&mut value, tokens);
+                fields.insert(key, value);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 /// Cuts `text` into pieces of `every` characters; 0 leaves it whole. An empty text is no piece at all.
 pub(crate) fn pieces(text: &str, every: usize) -> Vec<String> {
     if text.is_empty() {
@@ -205,4 +276,25 @@ pub(crate) fn pieces(text: &str, every: usize) -> Vec<String> {
         .chunks(every)
         .map(|piece| piece.iter().collect())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn tokens_of_the_request_are_put_into_the_reply() {
+        let script: Script = serde_json::from_value(json!({
+            "tokens": true,
+            "reply": { "parts": [{ "text": "$2, $1, $3" }, { "tool": { "id": "c", "name": "f", "arguments": { "$1": ["$2"] } } }] },
+        }))
+        .expect("a script");
+        let body = b"[[1], [EMAIL:7f3a9c] [EMAIL:7f3a9c] [email:7f3a9c] [PHONE:00000] [US_SSN:abcdef]";
+        let parts = script.spoken(body).reply.parts;
+        assert!(matches!(&parts[0], Part::Text(text) if text == "[US_SSN:abcdef], [EMAIL:7f3a9c], $3"));
+        let expected = json!({ "[EMAIL:7f3a9c]": ["[US_SSN:abcdef]"] });
+        assert!(matches!(&parts[1], Part::Tool { arguments, .. } if *arguments == expected));
+    }
 }

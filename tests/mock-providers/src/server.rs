@@ -138,6 +138,7 @@ impl Provider {
 
     fn play(&self, asked: &Asked, script: Script, gate: Arc<Semaphore>, watch: Watch) -> Response<Body> {
         let record = Arc::clone(&watch.0);
+        let script = script.spoken(&record.body);
         let mut response = Response::builder()
             .header("x-request-id", "req_mock")
             .header("set-cookie", "provider=1");
@@ -155,7 +156,6 @@ impl Provider {
             kind = raw.content_type.as_deref().unwrap_or("application/json");
             wire::raw(STANDARD.decode(&raw.base64).unwrap_or_default(), &script.wire)
         } else {
-            let script = spoken(&script, &record.body);
             if asked.stream {
                 kind = asked.stream_type();
                 wire::stream(asked, &asked.events(&script), &script.wire)
@@ -266,14 +266,6 @@ fn hello() -> Script {
         .reply
         .parts
         .push(Part::Text("Hello from the mock provider.".to_owned()));
-    script
-}
-
-fn spoken(script: &Script, body: &[u8]) -> Script {
-    let mut script = script.clone();
-    if script.echo {
-        script.reply.parts = vec![Part::Text(String::from_utf8_lossy(body).into_owned())];
-    }
     script
 }
 

@@ -203,6 +203,33 @@ fn a_token_survives_the_scan_of_the_reply_wherever_it_stands() {
 }
 
 #[test]
+fn nothing_within_a_placeholder_is_found_however_long_the_text() {
+    let capitals = CustomPattern::new("c", "[A-Z]{4,12}").expect("a pattern");
+    let engine = Engine::builder()
+        .preset(Preset::Standard)
+        .custom(capitals)
+        .build()
+        .expect("an engine");
+    for filler in [0, 7, 40, 200] {
+        let (before, after) = ("so long, ".repeat(filler), " and so on".repeat(filler));
+        for (engine, more) in [(&engine, " [C:0a1b2c]"), (&Engine::standard(), "")] {
+            let placeholders =
+                "[HASH:email:4111111111111111] [EMAIL:212555] [CREDIT_CARD:7f3a9c] [REDACTED:phone]";
+            let text = format!("{before}{placeholders}{more}{after}");
+            assert_eq!(engine.redact(&text, &Policy::redact_all()).text, text);
+            assert_eq!(stream(engine, &Policy::redact_all(), &text, 5).0, text);
+        }
+    }
+    let other = engine
+        .redact("[EMAIL:7f3a9] [IBAN:7f3a9c]", &Policy::redact_all())
+        .text;
+    assert_eq!(
+        other, "[[REDACTED:c]:7f3a9] [[REDACTED:c]:7f3a9c]",
+        "neither is one"
+    );
+}
+
+#[test]
 fn values_come_back_in_the_arguments_of_a_tool_as_json() {
     let engine = engine();
     let mut vault = vault();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::allow::{Allow, Allowed};
 use crate::custom::{CustomPattern, Scratch};
 use crate::finding::utf16_len;
+use crate::fold::{Course, Sight};
 use crate::placeholder::RESERVED_NAMES;
 use crate::scanner::{Cursor, Whole};
 use crate::search::{Rules, Step, Window};
@@ -83,19 +84,21 @@ impl Engine {
             presets: Vec::new(),
             customs: Vec::new(),
             allowed: Vec::new(),
+            see_through: true,
         }
     }
 
     /// An engine with the six built-in detectors.
     #[must_use]
     pub fn standard() -> Self {
-        Self::from_rules(&[Preset::Standard], Vec::new(), Allowed::default())
+        Self::from_rules(&[Preset::Standard], Vec::new(), Allowed::default(), true)
     }
 
     fn from_rules(
         presets: &[Preset],
         customs: Vec<(Detector, crate::custom::Custom)>,
         allowed: Allowed,
+        see_through: bool,
     ) -> Self {
         let detectors = presets
             .iter()
@@ -103,7 +106,7 @@ impl Engine {
             .cloned()
             .chain(customs.iter().map(|(name, _)| name.clone()))
             .collect();
-        let rules = Rules::new(presets, customs, allowed);
+        let rules = Rules::new(presets, customs, allowed).folding(see_through);
         let report = rules.actions(|_| Action::Warn);
         Self {
             inner: Arc::new(Inner {
@@ -139,6 +142,7 @@ impl Engine {
             at: 0,
             utf16: 0,
             scratch: Scratch::default(),
+            sight: Sight::default(),
         }
     }
 
@@ -239,11 +243,12 @@ impl Engine {
         &self.inner
     }
 
-    /// The most bytes that a [`Scanner`] of this engine ever holds back: 320 for the built-in detectors, more only if a
-    /// custom pattern's longest match asks for it.
+    /// The most bytes that a [`Scanner`] of this engine ever holds back. 320 for the built-in detectors, more only if a
+    /// custom pattern's longest match asks for it; four times as much where [disguises](EngineBuilder::see_through) are seen
+    /// through, which take more bytes than what they stand for.
     #[must_use]
     pub fn max_hold_back_bytes(&self) -> usize {
-        self.inner.rules.longest()
+        self.inner.rules.longest_original()
     }
 }
 
@@ -279,6 +284,7 @@ pub struct EngineBuilder {
     presets: Vec<Preset>,
     customs: Vec<CustomPattern>,
     allowed: Vec<Allow>,
+    see_through: bool,
 }
 
 impl EngineBuilder {
@@ -311,6 +317,26 @@ impl EngineBuilder {
         self
     }
 
+    /// Chooses whether values are found in disguise as well, which is the default: in digits of other scripts, full-width or
+    /// mathematical letters, with other spaces and hyphens, with up to two characters between any two others that do not
+    /// show, percent-encoded, and in the escapes of JSON. What is found is replaced as it stands; all else stays as it is.
+    ///
+    /// ```
+    /// use workjet_dlp::{Engine, Policy, Preset};
+    ///
+    /// let engine = Engine::standard();
+    /// let policy = Policy::redact_all();
+    /// assert_eq!(engine.redact("？mail=bob%40example.com", &policy).text, "？mail=[REDACTED:email]");
+    ///
+    /// let plain = Engine::builder().preset(Preset::Standard).see_through(false).build()?;
+    /// assert_eq!(plain.redact("？mail=bob%40example.com", &policy).text, "？mail=bob%40example.com");
+    /// # Ok::<(), workjet_dlp::Error>(())
+    /// ```
+    pub fn see_through(mut self, disguises: bool) -> Self {
+        self.see_through = disguises;
+        self
+    }
+
     /// Compiles everything.
     ///
     /// # Errors
@@ -338,6 +364,7 @@ impl EngineBuilder {
             &self.presets,
             customs,
             Allowed::new(self.allowed),
+            self.see_through,
         ))
     }
 }
@@ -349,6 +376,7 @@ pub struct FindIter<'t> {
     at: usize,
     utf16: usize,
     scratch: Scratch,
+    sight: Sight,
 }
 
 impl Iterator for FindIter<'_> {
@@ -361,19 +389,22 @@ impl Iterator for FindIter<'_> {
             last: true,
         };
         loop {
+            let rules = &self.engine.rules;
             let step = self
-                .engine
-                .rules
-                .next(&window, self.at, &self.engine.report, &mut self.scratch);
-            let Step::Found { start, rule, hit } = step else {
+                .sight
+                .next(rules, &window, self.at, &self.engine.report, &mut self.scratch);
+            let Step::Found { start, rule, mut hit } = step else {
                 self.at = self.bytes.len();
                 return None;
             };
-            let rest = &self.bytes[hit.end..];
-            let run = hit
+            let course = hit
                 .run
-                .map_or(0, |mut run| run.advance(rest).unwrap_or(rest.len()));
-            let end = hit.end + run;
+                .as_mut()
+                .map(|run| self.sight.go_on(run, rules, &window, hit.end));
+            let end = match course {
+                None => hit.end,
+                Some(Course::EndsAt(end) | Course::GoesOnFrom(end)) => end,
+            };
             let utf16_start = self.utf16 + utf16_len(&self.bytes[self.at..start]);
             let utf16_end = utf16_start + utf16_len(&self.bytes[start..end]);
             (self.at, self.utf16) = (end, utf16_end);

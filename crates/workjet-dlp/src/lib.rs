@@ -176,7 +176,6 @@ mod error;
 #[doc(hidden)]
 pub mod exactness;
 mod finding;
-#[allow(dead_code, reason = "the loop asks it next")]
 mod fold;
 mod gate;
 #[cfg(feature = "json")]

@@ -8,6 +8,7 @@ use crate::custom::Scratch;
 use crate::disguise::mask;
 use crate::engine::Inner;
 use crate::finding::utf16_len;
+use crate::fold::{Course, Sight};
 use crate::policy::Plan;
 use crate::run::Run;
 use crate::search::{Hit, LOOK_BEHIND, Rule, Rules, Step, Window};
@@ -280,6 +281,7 @@ pub(crate) struct Cursor {
     /// How far UTF-16 units have been counted: few texts need it.
     counted: usize,
     open: Option<Open>,
+    sight: Sight,
     pub(crate) findings: Vec<Finding>,
     pub(crate) blocked: Option<Finding>,
 }
@@ -300,6 +302,7 @@ impl Cursor {
             utf16: 0,
             counted: origin,
             open: None,
+            sight: Sight::default(),
             findings: Vec::new(),
             blocked: None,
         }
@@ -321,19 +324,26 @@ impl Cursor {
             last,
         };
         scratch.forget_text();
+        self.sight.look_again();
         loop {
             if let Some(mut open) = self.open.take() {
-                let end = open.run.advance(&bytes[self.at..]).map(|length| self.at + length);
-                self.accept(bytes, end.unwrap_or(bytes.len()), open.finding.action, out);
+                let (end, goes_on) = match self.sight.go_on(&mut open.run, rules, &window, self.at) {
+                    Course::EndsAt(end) => (end, false),
+                    Course::GoesOnFrom(end) => (end, !last),
+                };
+                self.accept(bytes, end, open.finding.action, out);
                 open.finding.span.end = self.place(self.at);
                 open.finding.utf16_span.end = self.count(bytes, self.at);
-                if end.is_none() && !last {
+                if goes_on {
                     self.open = Some(open);
                     return Flow::Continue;
                 }
                 self.report(open.finding);
             }
-            match rules.next(&window, self.at, &plan.actions, scratch) {
+            match self
+                .sight
+                .next(rules, &window, self.at, &plan.actions, scratch)
+            {
                 Step::Undecided(until) => {
                     self.accept(bytes, until, Action::Warn, out);
                     return Flow::Continue;
@@ -413,6 +423,7 @@ impl Cursor {
         if self.counted < count {
             self.count(bytes, count);
         }
+        self.sight.shift(count);
         self.counted -= count;
         self.at -= count;
         self.origin = self.origin.saturating_sub(count);

@@ -165,6 +165,14 @@ pub(crate) enum Step {
     Undecided(usize),
 }
 
+/// What the rules say about one place.
+pub(crate) enum Here {
+    Nothing,
+    /// A placeholder, up to there.
+    SkipTo(usize),
+    Step(Step),
+}
+
 /// All rules of an engine, in order of precedence.
 pub(crate) struct Rules {
     rules: Vec<Rule>,
@@ -173,6 +181,7 @@ pub(crate) struct Rules {
     placeholders: Placeholders,
     allowed: Allowed,
     longest: usize,
+    folds: bool,
 }
 
 /// Bytes for which it is worth while to look ahead.
@@ -244,7 +253,19 @@ impl Rules {
             placeholders,
             allowed,
             longest,
+            folds: true,
         }
+    }
+
+    /// Decides whether matches are seen through disguises.
+    pub(crate) fn folding(mut self, folds: bool) -> Self {
+        self.folds = folds;
+        self
+    }
+
+    /// Whether the [folded view](crate::fold) counts as well.
+    pub(crate) fn folds(&self) -> bool {
+        self.folds
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Rule> {
@@ -265,9 +286,53 @@ impl Rules {
         self.rules.iter().map(|rule| of(&rule.detector)).collect()
     }
 
-    /// The most bytes that can be undecided at once.
-    pub(crate) fn longest(&self) -> usize {
-        self.longest
+    /// How far from its first byte on the answer of a rule can depend on what stands there.
+    pub(crate) fn reach(&self) -> usize {
+        self.longest + 8
+    }
+
+    /// The most bytes of the original that a folded match may take, and that can be undecided at once.
+    pub(crate) fn longest_original(&self) -> usize {
+        if self.folds { 4 * self.longest } else { self.longest }
+    }
+
+    /// Whether a placeholder begins before this place and ends after it.
+    pub(crate) fn is_within_placeholder(&self, window: &Window<'_>, at: usize) -> bool {
+        let first = at.saturating_sub(self.placeholders.longest());
+        (first..at).any(|place| {
+            window.bytes[place] == b'['
+                && match self.placeholders.at(&window.bytes[place..], window.last) {
+                    Placeholder::Of(length) => place + length > at,
+                    _ => false,
+                }
+        })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn placeholder_at(&self, bytes: &[u8], at: usize) -> Placeholder {
+        self.placeholders.at(&bytes[at..], true)
+    }
+
+    /// Asks the rules at one place. With `settled`, what would depend on more bytes is no match.
+    pub(crate) fn here(
+        &self,
+        window: &Window<'_>,
+        at: usize,
+        actions: &[Action],
+        settled: bool,
+        scratch: &mut Scratch,
+    ) -> Here {
+        if window.bytes[at] == b'[' {
+            match self.placeholders.at(&window.bytes[at..], window.last) {
+                Placeholder::Unknown if !settled => return Here::Step(Step::Undecided(at)),
+                Placeholder::No | Placeholder::Unknown => {}
+                Placeholder::Of(length) => return Here::SkipTo(at + length),
+            }
+        }
+        let state = self.starts.state_before(window, at);
+        let start = self.starts.table[usize::from(state)][usize::from(window.bytes[at])];
+        self.ask(window, at, start, u8::MAX, actions, settled, scratch)
+            .map_or(Here::Nothing, Here::Step)
     }
 
     /// Finds the first match that starts at or after `from`. `scratch` must have forgotten other texts, and within one window
@@ -323,7 +388,7 @@ impl Rules {
             }
             let state = self.starts.state_before(window, at);
             let start = self.starts.table[usize::from(state)][usize::from(window.bytes[at])];
-            if let Some(step) = self.ask(window, at, start, anchors, actions, scratch) {
+            if let Some(step) = self.ask(window, at, start, anchors, actions, false, scratch) {
                 break Ok(step);
             }
             at += 1;
@@ -358,7 +423,7 @@ impl Rules {
                     }
                 }
             }
-            if let Some(step) = self.ask(window, at, start, u8::MAX, actions, scratch) {
+            if let Some(step) = self.ask(window, at, start, u8::MAX, actions, false, scratch) {
                 return step;
             }
             at += 1;
@@ -369,6 +434,7 @@ impl Rules {
 
     /// Asks the rules that can start here and have one of these anchors.
     #[inline]
+    #[expect(clippy::too_many_arguments, reason = "the innermost loop")]
     fn ask(
         &self,
         window: &Window<'_>,
@@ -376,6 +442,7 @@ impl Rules {
         start: Start,
         anchors: u8,
         actions: &[Action],
+        settled: bool,
         scratch: &mut Scratch,
     ) -> Option<Step> {
         for &index in self.starts.rules(start) {
@@ -386,6 +453,7 @@ impl Rules {
             }
             match rule.verify(window, at, scratch) {
                 Verdict::No => {}
+                Verdict::More if settled => {}
                 Verdict::More => return Some(Step::Undecided(at)),
                 Verdict::Match(mut hit) => {
                     let value = &window.bytes[at..hit.end];

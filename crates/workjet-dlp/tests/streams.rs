@@ -63,7 +63,8 @@ fn english_leaves_within_a_few_bytes_of_its_arrival() {
 #[test]
 fn nothing_is_held_longer_than_the_bound_says() {
     let engine = Engine::standard();
-    assert!(engine.max_hold_back_bytes() <= 320);
+    // What stands for something else takes up to four times as much.
+    assert!(engine.max_hold_back_bytes() <= 4 * 320);
     let long = "a".repeat(64);
     let texts = [
         "0".repeat(2_000),
@@ -86,7 +87,7 @@ fn nothing_is_held_longer_than_the_bound_says() {
         for piece in pieces(&text, 1) {
             let _ = scanner.push(piece, &mut out);
             assert!(
-                scanner.held_bytes() <= engine.max_hold_back_bytes(),
+                scanner.held_bytes() <= engine.max_hold_back_bytes() / 4,
                 "{} of {text:.40}",
                 scanner.held_bytes()
             );

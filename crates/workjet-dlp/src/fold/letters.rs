@@ -26,9 +26,9 @@ pub(super) fn guise(char: char) -> Guise {
         0x2012..=0x2015 | 0x2212 | 0xFE58 => return Guise::Dash,
         0x2010 | 0x2011 | 0xFE63 => b'-',
         0xA0 | 0x1680 | 0x2000..=0x200A | 0x202F | 0x205F | 0x3000 => b' ',
-        // Not the signs that end sentences in Chinese and Japanese: they mean no other ones, and are common.
-        0xFF01 | 0xFF0C | 0xFF1B | 0xFF1F => return Guise::Itself,
-        0xFF02..=0xFF5E => (code - 0xFF01 + 0x21) as u8,
+        // Not the commonest signs of Chinese and Japanese sentences: no value has them in it.
+        0xFF0C | 0xFF1B | 0xFF1F => return Guise::Itself,
+        0xFF01..=0xFF5E => (code - 0xFF01 + 0x21) as u8,
         0xFE52 => b'.',
         0xFE55 => b':',
         0xFE59 => b'(',
@@ -203,7 +203,7 @@ mod tests {
         ] {
             assert_eq!(guise(char), Guise::Is(ascii));
         }
-        for char in "é例пα—’。，！？「」😀".chars() {
+        for char in "é例пα—’。，；？「」😀".chars() {
             assert!(matches!(guise(char), Guise::Itself | Guise::Dash), "{char}");
         }
     }

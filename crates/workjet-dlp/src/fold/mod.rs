@@ -7,3 +7,9 @@
 mod letters;
 mod text;
 mod unit;
+mod sight;
+mod view;
+
+pub(crate) use sight::{Course, Sight};
+#[cfg(test)]
+mod tests;

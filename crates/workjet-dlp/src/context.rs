@@ -19,13 +19,14 @@ pub(crate) fn before_value_of(key: &str, packs: bool) -> Cow<'static, str> {
 /// Parts of the words and names that rules look for.
 #[rustfmt::skip]
 const STEMS: &[&str] = &[
-    "amex", "auth", "aws", "bearer", "bill", "call", "card", "cart", "cc", "cel", "charge", "checkout",
-    "contact", "contrasena", "cred", "debit", "desk", "dial", "diners", "discover", "fax", "gsm", "handy",
-    "haslo", "jcb", "jwt", "kaart", "kart", "kennwort", "key", "kort", "line", "maestro", "mob", "movil",
-    "num", "pager", "paid", "pan", "parola", "pat", "pay", "ph", "puhelin", "purchase", "pw", "reach",
-    "register", "ring", "salasana", "secret", "senha", "serv", "signal", "sms", "social", "ss", "support",
-    "tarjeta", "tel", "text", "tin", "tlf", "token", "use", "viber", "visa", "voicemail", "wachtwoord",
-    "whatsapp",
+    "adgangskode", "amex", "auth", "aws", "base", "bearer", "bill", "call", "card", "cart", "cc", "cel", "charge",
+    "checkout", "contact", "contrase", "cred", "debit", "desk", "dial", "diners", "discover", "fax", "gsm", "handy",
+    "hasl", "hasł", "heslo", "jcb", "jelsz", "jwt", "kaart", "kart", "kennwort", "key", "kodeord", "kort", "line",
+    "losenord", "lozinka", "lösenord", "maestro", "mob", "movil", "mật", "num", "pager", "paid", "pan", "parol", "pat",
+    "pay", "ph", "puhelin", "purchase", "pw", "pääsy", "reach", "register", "ring", "salasana", "sandi", "secret",
+    "senha", "serv", "sifre", "sig", "sms", "social", "ss", "support", "tarjeta", "tel", "text", "tin", "tlf", "token",
+    "use", "viber", "visa", "voicemail", "wachtwoord", "whatsapp", "şifre", "κωδικ", "пароль", "סיסמ", "パスワード",
+    "密", "비밀", "암호",
 ];
 
 fn may_matter(key: &str, packs: bool) -> bool {

@@ -71,7 +71,14 @@ static CLASSES: [u8; 256] = {
 
 /// Whether the value stands for one: `your-key-here`, `xxxxxxxx`, `${TOKEN}`, `[REDACTED:…]`.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
-    if matches!(value.first(), Some(b'$' | b'{' | b'[' | b'<' | b'*' | b'%')) || value.contains(&b'<') {
+    let stands_for_one = match *value {
+        [b'$' | b'{' | b'[' | b'<', ..] | [b'*'] | [b'*', b'*', ..] => true,
+        // `%PASSWORD%`, `%(password)s`, `%s`
+        [b'%', second, .., last] => last == b'%' || second == b'(' || value.len() <= 3,
+        _ => false,
+    };
+    let stars = value.iter().filter(|byte| **byte == b'*').count();
+    if stands_for_one || stars >= 3 || value.contains(&b'<') {
         return true;
     }
     value.windows(2).enumerate().any(|(at, pair)| {
@@ -123,6 +130,12 @@ impl Pairs {
 
 /// Whether most of the value is words: runs of letters, in one case or capitalised, between separators or digits.
 pub(crate) fn is_wordy(value: &[u8]) -> bool {
+    // No name has numbers in four places and no sign between its parts.
+    let digits = |pair: &&[u8]| !pair[0].is_ascii_digit() && pair[1].is_ascii_digit();
+    let plain = value.len() >= 16 && value.iter().all(u8::is_ascii_alphanumeric);
+    if plain && value.windows(2).filter(digits).count() + usize::from(value[0].is_ascii_digit()) >= 4 {
+        return false;
+    }
     let words = value
         .split(|byte| !byte.is_ascii_alphabetic())
         .filter(|run| is_word(run));
@@ -130,7 +143,8 @@ pub(crate) fn is_wordy(value: &[u8]) -> bool {
     5 * in_words > 3 * value.len()
 }
 
-/// Letters such as English has them: one in three pairs or more is common, and capitals only begin a part. Where parts are short,
+/// Letters such as English has them: one in three pairs or more is common (more of long runs, which seldom are so by
+/// chance), and capitals only begin a part. Where parts are short,
 /// most pairs within them must be common.
 fn is_word(run: &[u8]) -> bool {
     if run.len() < 3 {
@@ -141,7 +155,12 @@ fn is_word(run: &[u8]) -> bool {
     let pairs = run.len() - 1;
     let humps = run.windows(2).filter(hump).count();
     if 5 * humps <= run.len() {
-        return 3 * run.windows(2).filter(common).count() >= pairs;
+        let common = run.windows(2).filter(common).count();
+        return if run.len() < 8 {
+            3 * common >= pairs
+        } else {
+            20 * common >= 9 * pairs
+        };
     }
     let within = run.windows(2).filter(|pair| !hump(pair) && common(pair)).count();
     3 * humps <= run.len() && 5 * within >= 3 * (pairs - humps)

@@ -17,6 +17,18 @@ pub(crate) struct Name {
     pub(crate) quoted: bool,
     /// The name is a parameter in a URL or a form.
     pub(crate) in_query: bool,
+    /// No sign says that a value follows, only the place: `setPassword("…")`, `"password", "…"`, `login bob, pass …`. The value
+    /// itself must then look like a secret.
+    pub(crate) loose: bool,
+}
+
+/// How a name is bound to its value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bond {
+    /// By a sign of assignment, a verb, or as an option of a command.
+    Sign,
+    /// By standing next to it.
+    Place,
 }
 
 /// Reads `name = "`, `"name": `, `name is ` and the like at the end of `behind`. `None` unless the name is secret-sounding.
@@ -26,10 +38,36 @@ pub(crate) fn before(behind: &[u8]) -> Option<Name> {
         rest => (rest, false),
     };
     let rest = trim(rest, |byte| byte == b'\\');
-    let rest = operator(trim(rest, |byte| blank(byte) || byte == b'*'))?;
-    let rest = trim(trim(rest, blank), |byte| {
-        matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b']' | b')' | b'*')
-    });
+    let spaced = !quoted && rest.last().is_some_and(|byte| blank(*byte));
+    let rest = trim(rest, |byte| blank(byte) || byte == b'*');
+    let Some((rest, bond)) = operator(rest, quoted, spaced) else {
+        return of_command(rest, quoted, spaced);
+    };
+    if behind.last() == Some(&b':') && follows_user_option(rest) {
+        return Some(Name {
+            kind: Kind::Password,
+            quoted,
+            in_query: false,
+            loose: false,
+        });
+    }
+    let after_name = |byte| matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b']' | b')' | b'*');
+    let rest = trim(trim(rest, blank), after_name);
+    // `name="password" value="…"`, and YAML's and JSON's `name` and `value`.
+    let rest = match rest {
+        [field @ .., b'v' | b'V', b'a', b'l', b'u', b'e'] if ends_field(field) => trim(field, |byte| {
+            byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b',' | b'\\')
+        }),
+        rest => rest,
+    };
+    if foreign_password(rest) {
+        return Some(Name {
+            kind: Kind::Password,
+            quoted,
+            in_query: false,
+            loose: bond == Bond::Place,
+        });
+    }
     let (words, start) = last_words(rest);
     if is_verdict(behind, rest, start) {
         return None;
@@ -48,16 +86,116 @@ pub(crate) fn before(behind: &[u8]) -> Option<Name> {
         .count();
     let word = &rest[rest.len() - letters..];
     let whole = || classify([word, &[]]).filter(|_| word.len() > words[0].len());
-    let kind = classify(words).or_else(unescaped).or_else(whole)?;
     let in_query = matches!(
         start.checked_sub(1).and_then(|before| rest.get(before)),
         Some(b'?' | b'&')
     );
+    // The key of a request, and the signature that makes an address a credential.
+    let of_query = || {
+        let alone = in_query && (words[0] == b"key" || words[0] == b"sig");
+        alone.then_some(Kind::Secret)
+    };
+    let kind = classify(words)
+        .or_else(unescaped)
+        .or_else(whole)
+        .or_else(of_query)?;
+    if (bond == Bond::Place && reads(words)) || in_resource_name(rest) {
+        return None;
+    }
     Some(Name {
         kind,
         quoted,
         in_query,
+        loose: bond == Bond::Place || (in_query && words[0] == b"key"),
     })
+}
+
+/// Amazon's names of resources: `arn:aws:secretsmanager:us-west-2:123456789012:secret:name`.
+fn in_resource_name(rest: &[u8]) -> bool {
+    let of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-');
+    let length = rest.iter().rev().take(96).take_while(of_name).count();
+    rest[rest.len() - length..].starts_with(b"arn:")
+}
+
+/// `getToken("…")` and `parse_token("…")` are asked for one.
+fn reads([_, before]: [&[u8]; 2]) -> bool {
+    const VERBS: &[&str] = &[
+        "get", "find", "fetch", "has", "is", "parse", "read", "load", "delete", "remove", "check", "lookup",
+        "new",
+    ];
+    VERBS
+        .iter()
+        .any(|verb| before.eq_ignore_ascii_case(verb.as_bytes()))
+}
+
+/// Whether `value` is a field of its own after this, not the end of a longer name.
+fn ends_field(before: &[u8]) -> bool {
+    before
+        .last()
+        .is_some_and(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\''))
+}
+
+/// Words for passwords with letters that ASCII lacks.
+fn foreign_password(bytes: &[u8]) -> bool {
+    bytes
+        .last()
+        .is_some_and(|last| !last.is_ascii() || last.is_ascii_alphabetic())
+        && bytes[bytes.len().saturating_sub(24)..]
+            .iter()
+            .any(|byte| !byte.is_ascii())
+        && FOREIGN.iter().any(|word| {
+            let start = bytes.len().checked_sub(word.len());
+            start.is_some_and(|start| bytes[start..].eq_ignore_ascii_case(word.as_bytes()))
+        })
+}
+
+#[rustfmt::skip]
+const FOREIGN: &[&str] = &[
+    "contraseña", "hasło", "jelszó", "şifre", "parolă", "lösenord", "пароль", "κωδικός", "סיסמה", "密码", "密碼",
+    "パスワード", "비밀번호", "암호", "mật khẩu", "pääsykoodi",
+];
+
+/// Options of commands that take a password, `sshpass -p …` and `docker login -u bob -p …`, and SQL's `IDENTIFIED BY '…'`.
+fn of_command(rest: &[u8], quoted: bool, spaced: bool) -> Option<Name> {
+    let line = rest.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let runs = |commands: &[&[u8]]| {
+        commands
+            .iter()
+            .any(|command| line.windows(command.len()).any(|window| window == *command))
+    };
+    let identified = || {
+        let end = line.get(line.len().checked_sub(13)?..)?;
+        Some(end.eq_ignore_ascii_case(b"identified by"))
+    };
+    let password = if line.ends_with(b" -p") {
+        runs(&[b"sshpass", b"login", b"mysql", b"mariadb"])
+    } else if line.ends_with(b" -a") {
+        (spaced || quoted) && runs(&[b"redis-cli"])
+    } else {
+        quoted && identified() == Some(true)
+    };
+    password.then_some(Name {
+        kind: Kind::Password,
+        quoted,
+        in_query: false,
+        loose: false,
+    })
+}
+
+/// Whether `-u user` ends here, after which a colon and a password stand.
+fn follows_user_option(rest: &[u8]) -> bool {
+    let user = rest
+        .iter()
+        .rev()
+        .take(64)
+        .take_while(|byte| byte.is_ascii_graphic() && !matches!(byte, b':' | b'"' | b'\''))
+        .count();
+    let before = &rest[..rest.len() - user];
+    let before = match before {
+        [before @ .., b'"' | b'\''] => before,
+        before => before,
+    };
+    user > 0 && (before.ends_with(b" -u ") || before.ends_with(b" --user ") || before.ends_with(b" --user="))
 }
 
 /// Whether `PASS:` reports the outcome of a test, whose name follows: in capitals, alone, before a colon.
@@ -76,18 +214,45 @@ fn trim(bytes: &[u8], what: fn(u8) -> bool) -> &[u8] {
     &bytes[..bytes.len() - kept]
 }
 
-/// What stands before `=`, `:`, `:=`, `=>`, `==`, `<tag>`, ` is` or ` to`; or all of it, if it ends with `--flag`.
-fn operator(bytes: &[u8]) -> Option<&[u8]> {
-    match bytes {
+/// What stands before `=`, `:`, `:=`, `=>`, `==`, `<tag>`, ` is` or ` to`; or all of it, if it ends with `--flag`. Where no such
+/// sign stands: what stands before `(`, `,`, `||` or `??` and a value in quotes, or before a blank, if it is a word for passwords.
+fn operator(bytes: &[u8], quoted: bool, spaced: bool) -> Option<(&[u8], Bond)> {
+    let rest = match bytes {
         // `pToken->field` assigns nothing.
-        [.., b'-', b'>'] => None,
-        [rest @ .., b':', b'='] | [rest @ .., b'=', b'>'] | [rest @ .., b'=', b'='] => Some(rest),
-        [rest @ .., b'=' | b':' | b'>'] => Some(rest),
+        [.., b'-', b'>'] => return None,
+        [rest @ .., b':', b'='] | [rest @ .., b'=', b'>'] | [rest @ .., b'=', b'='] => rest,
+        [rest @ .., b'=' | b':' | b'>'] => rest,
         [rest @ .., b' ', b'i', b's']
         | [rest @ .., b' ', b'w', b'a', b's']
-        | [rest @ .., b' ', b't', b'o'] => Some(rest),
-        rest => follows_flag(rest).then_some(rest),
-    }
+        | [rest @ .., b' ', b't', b'o']
+        | [rest @ .., b' ', b'i' | b'e', b's', b't']
+        | [rest @ .., b' ', b'e', b's'] => rest,
+        [rest @ .., b'"' | b'\'' | b'`', b','] | [rest @ .., b'('] if quoted => {
+            return Some((rest, Bond::Place));
+        }
+        [rest @ .., b'|', b'|'] | [rest @ .., b'?', b'?'] if quoted => return Some((rest, Bond::Place)),
+        rest if follows_flag(rest) => rest,
+        rest if (spaced || quoted) && follows_password(rest) => return Some((rest, Bond::Place)),
+        _ => return None,
+    };
+    Some((rest, Bond::Sign))
+}
+
+/// Whether the last word is one for passwords, after which a value may stand with nothing but a blank between:
+/// `requirepass …`, `machine … password …`, `WITH PASSWORD '…'`.
+pub(crate) fn follows_password(bytes: &[u8]) -> bool {
+    const WORDS: [&[u8]; 5] = [b"pass", b"password", b"passwd", b"requirepass", b"pwd"];
+    let letters = bytes
+        .iter()
+        .rev()
+        .take(12)
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
+    let (before, word) = bytes.split_at(bytes.len() - letters);
+    let alone = before
+        .last()
+        .is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b',' | b'/'));
+    alone && WORDS.iter().any(|listed| word.eq_ignore_ascii_case(listed))
 }
 
 /// Whether the last word is an option of a command: `--api-key`.
@@ -156,6 +321,10 @@ fn classify([last, before]: [&[u8]; 2]) -> Option<Kind> {
     if any(last, PASSWORDS) {
         return Some(Kind::Password);
     }
+    // Rails' `SECRET_KEY_BASE`.
+    if is(last, "base") && is(before, "key") {
+        return Some(Kind::Secret);
+    }
     let secret = if is(last, "token") || is(last, "tokens") {
         !any(before, BENIGN_TOKENS)
     } else if is(last, "key") || is(last, "keys") {
@@ -170,7 +339,8 @@ fn classify([last, before]: [&[u8]; 2]) -> Option<Kind> {
 const PASSWORDS: &[&str] = &[
     "password", "passwords", "passwd", "passwort", "pwd", "pass", "passphrase", "passcode", "pw",
     "userpassword", "dbpassword", "dbpass", "kennwort", "wachtwoord", "senha", "contrasena", "parola", "haslo",
-    "salasana", "passe",
+    "salasana", "passe", "pgpassword", "requirepass", "losenord", "passord", "kodeord", "adgangskode", "heslo", "lozinka",
+    "sandi", "sifre", "jelszo",
 ];
 
 #[rustfmt::skip]
@@ -187,7 +357,7 @@ const BENIGN_TOKENS: &[&str] = &[
     "csrf", "xsrf", "next", "page", "pagination", "continuation", "continue", "sync", "cursor",
     "cancellation", "cancel", "max", "min", "bos", "eos", "pad", "unk", "sep", "cls", "mask", "special",
     "stop", "resume", "start", "end", "design", "per", "verification", "antiforgery", "idempotency",
-    "dedup",
+    "dedup", "lock", "change", "forward", "backward", "starting", "action", "unit", "previous", "prev", "last", "first",
 ];
 
 /// `key` alone is the key of a map, a table or a keyboard.
@@ -201,10 +371,14 @@ const SECRET_KEYS: &[&str] = &[
 
 /// All words that make a name secret; `key` needs another before it.
 pub(crate) fn words() -> impl Iterator<Item = &'static str> {
-    [PASSWORDS, SECRETS, &["token", "tokens", "key", "keys"]]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        PASSWORDS,
+        SECRETS,
+        &["token", "tokens", "key", "keys", "base", "sig"],
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 #[cfg(test)]

@@ -454,7 +454,11 @@ fn assigned(ahead: &mut Ahead, bytes: &[u8], operator: usize, after: usize) {
     if !ends_like_a_name(&bytes[..operator]) {
         return;
     }
-    // Up to eight blanks, eight backslashes and a quote.
+    note_values(ahead, bytes, after);
+}
+
+/// Notes the places where a value may begin: after up to eight blanks, eight backslashes and a quote.
+fn note_values(ahead: &mut Ahead, bytes: &[u8], after: usize) {
     for at in after..bytes.len().min(after + 18) {
         if is(BEFORE_VALUE, bytes[at - 1]) {
             ahead.note(at, Anchor::Announced);
@@ -462,6 +466,17 @@ fn assigned(ahead: &mut Ahead, bytes: &[u8], operator: usize, after: usize) {
         if !is(AFTER_OPERATOR, bytes[at]) {
             break;
         }
+    }
+}
+
+/// After the `user` of `-u user:password`.
+fn after_user(ahead: &mut Ahead, bytes: &[u8], user: usize) {
+    const USER: usize = 66;
+    let rest = &bytes[user.min(bytes.len())..];
+    let of_user = |byte: &&u8| byte.is_ascii_graphic() && **byte != b':';
+    let length = rest.iter().take(USER).take_while(of_user).count();
+    if rest.get(length) == Some(&b':') {
+        ahead.note(user + length + 1, Anchor::Announced);
     }
 }
 
@@ -475,6 +490,8 @@ fn ends_like_a_name(before: &[u8]) -> bool {
         end -= 1;
     }
     match before[..end] {
+        // Words for passwords in other languages.
+        [.., last] if !last.is_ascii() => true,
         [.., first, last] => ENDINGS.has(first, last),
         _ => false,
     }
@@ -492,7 +509,7 @@ impl Endings {
 
 static ENDINGS: LazyLock<Endings> = LazyLock::new(|| {
     let mut endings = Endings([0; 26]);
-    for word in name::words().chain(["is", "was", "to"]) {
+    for word in name::words().chain(["is", "was", "to", "ist", "est", "es", "value", "identified"]) {
         if let [.., first, last] = *word.as_bytes() {
             endings.0[usize::from(first - b'a')] |= 1 << (last - b'a');
         }
@@ -503,7 +520,7 @@ static ENDINGS: LazyLock<Endings> = LazyLock::new(|| {
 /// `authorization` and `bearer`, by three letters of each.
 fn scheme(ahead: &mut Ahead, bytes: &[u8], at: usize) {
     const NAME: &[u8] = b"authorization";
-    const SCHEMES: [&[u8]; 4] = [b"basic", b"token", b"apikey", b"key"];
+    const SCHEMES: [&[u8]; 5] = [b"basic", b"token", b"apikey", b"key", b"ssws"];
     let stands = |word: &[u8], at: usize| {
         bytes
             .get(at..at + word.len())
@@ -538,7 +555,8 @@ fn after_scheme(ahead: &mut Ahead, bytes: &[u8], end: usize) {
 /// around its last dot, a placeholder and an option of a command by their beginnings, tokens by what stands within them.
 fn piece(ahead: &mut Ahead, bytes: &[u8], at: usize) {
     match bytes[at..] {
-        [b' ', b'i', b's', ..] | [b' ', b't', b'o', ..] => assigned(ahead, bytes, at, at + 3),
+        [b' ', b'i' | b'e', b's', b't', ..] => assigned(ahead, bytes, at, at + 4),
+        [b' ', b'i' | b'e', b's', ..] | [b' ', b't', b'o', ..] => assigned(ahead, bytes, at, at + 3),
         [b'w', b'a', b's', ..] if at > 0 && bytes[at - 1] == b' ' => {
             assigned(ahead, bytes, at - 1, at + 3);
         }
@@ -549,7 +567,33 @@ fn piece(ahead: &mut Ahead, bytes: &[u8], at: usize) {
             let of_flag = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
             let end = at + bytes[at..].iter().take(48).take_while(of_flag).count();
             assigned(ahead, bytes, end, end);
+            if bytes[at..end].eq(b"--user") {
+                after_user(ahead, bytes, end + 1);
+            }
         }
+        // A value in quotes after a comma, a parenthesis or an alternative.
+        [b'"' | b'\'' | b'`', b',', ..] => assigned(ahead, bytes, at + 1, at + 2),
+        [b'(', b'"' | b'\'' | b'`', ..] => assigned(ahead, bytes, at, at + 1),
+        [first @ (b'|' | b'?'), b' ', ..] if at > 0 && bytes[at - 1] == first => {
+            assigned(ahead, bytes, at - 1, at + 1);
+        }
+        // Words and options after which a value stands without a sign.
+        [b'p' | b'P', b'a' | b'A', b's' | b'S', b's' | b'S', ..] => {
+            let letters = bytes[at..]
+                .iter()
+                .take(12)
+                .take_while(|byte| byte.is_ascii_alphabetic())
+                .count();
+            assigned(ahead, bytes, at + letters, at + letters);
+        }
+        [b'p' | b'P', b'w' | b'W', b'd' | b'D', ..] => assigned(ahead, bytes, at + 3, at + 3),
+        [b'-', b'p', next, ..] if next.is_ascii_graphic() && at > 0 && bytes[at - 1] == b' ' => {
+            ahead.note(at + 2, Anchor::Announced);
+            note_values(ahead, bytes, at + 2);
+        }
+        [b'-', b'p' | b'a', b' ' | b'"' | b'\'', ..] => note_values(ahead, bytes, at + 2),
+        [b'b' | b'B', b'y' | b'Y', b' ', ..] => note_values(ahead, bytes, at + 2),
+        [b'-', b'u', b' ', ..] => after_user(ahead, bytes, at + 3),
         [_, b'.', ..] => {
             for address in rules::WEBHOOKS {
                 let start = at.checked_sub(last_dot(address) - 1);
@@ -657,6 +701,27 @@ fn piece_shapes() -> Vec<Shape> {
     let of_flag = ByteSet::that(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let later_in_flag = of_flag.union(one(b'-'));
     shapes.push([one(b'-'), one(b'-'), of_flag, later_in_flag]);
+    let [quote, graphic] = [
+        ByteSet::of(b"\"'`"),
+        ByteSet::that(|byte| byte.is_ascii_graphic()),
+    ];
+    let after_comma = ByteSet::of(b" \"'`\\");
+    shapes.push([quote, one(b','), after_comma, ByteSet::ALL]);
+    shapes.push([one(b'('), quote, graphic, graphic]);
+    shapes.push([ByteSet::of(b"|?"), one(b' '), quote, graphic]);
+    shapes.push([b"p", b"a", b"s", b"s"].map(|letter| ByteSet::any_case(letter)));
+    let [p, w, d] = [b"p", b"w", b"d"].map(|letter| ByteSet::any_case(letter));
+    shapes.push([p, w, d, then]);
+    shapes.push([
+        one(b'-'),
+        ByteSet::of(b"pau"),
+        graphic.union(one(b' ')),
+        ByteSet::ALL,
+    ]);
+    let [b, y] = [b"b", b"y"].map(|letter| ByteSet::any_case(letter));
+    shapes.push([b, y, one(b' '), quote]);
+    shapes.push([one(b' '), ByteSet::of(b"ie"), one(b's'), one(b't')]);
+    shapes.push([one(b' '), one(b'e'), one(b's'), then]);
     for address in rules::WEBHOOKS {
         let dot = last_dot(address);
         shapes.push([0, 1, 2, 3].map(|nth| one(address[dot - 1 + nth])));

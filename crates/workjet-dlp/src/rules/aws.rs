@@ -5,7 +5,7 @@
 //! and roles (`AIDA…`, `AROA…`) are no credentials.
 
 use crate::context::Words;
-use crate::entropy::{Classes, bits_per_byte, distinct};
+use crate::entropy::{Classes, bits_per_byte, distinct, is_wordy};
 use crate::finding::Confidence;
 use crate::memo::Memo;
 use crate::run::Run;
@@ -50,7 +50,10 @@ pub(super) fn key_id(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
         Some(next) if next.is_ascii_alphanumeric() => return Verdict::No,
         _ => {}
     }
-    if window.bytes[at..end].ends_with(b"EXAMPLE") || distinct(&window.bytes[at + 4..end]) < 5 {
+    let example = window.bytes[at + 4..end]
+        .windows(7)
+        .any(|seven| seven == b"EXAMPLE");
+    if example || distinct(&window.bytes[at + 4..end]) < 5 {
         return Verdict::No;
     }
     // Amazon writes them in base 32. People who make one up do not care, so a word decides.
@@ -118,7 +121,7 @@ pub(super) fn secret_key(window: &Window<'_>, at: usize, memo: &mut Memo) -> Ver
     let value = &rest[..SECRET_LONGEST];
     let classes = Classes::of(value);
     let random = classes.lower && classes.upper && classes.digit && bits_per_byte(value) >= 4.0;
-    if !random || value.windows(7).any(|window| window == b"EXAMPLE") {
+    if !random || is_wordy(value) || value.windows(7).any(|window| window == b"EXAMPLE") {
         return Verdict::No;
     }
     Hit::new(at + SECRET_LONGEST, Confidence::High)

@@ -6,7 +6,7 @@ use crate::base64;
 use crate::entropy::{Classes, bits_per_byte, distinct, is_placeholder, is_wordy};
 use crate::finding::Confidence;
 use crate::memo::Memo;
-use crate::name::{self, Kind};
+use crate::name::{self, Kind, Name};
 use crate::run::Run;
 use crate::search::{Hit, Verdict, Window};
 
@@ -86,13 +86,15 @@ pub(super) fn webhook_follows(byte: u8) -> bool {
 pub(crate) const WEBHOOKS: &[&[u8]] = &[
     b"hooks.slack.com/services/",
     b"hooks.slack.com/workflows/",
+    b"hooks.slack.com/triggers/",
+    b"webhook.office.com/webhookb2/",
     b"discord.com/api/webhooks/",
     b"discordapp.com/api/webhooks/",
 ];
 
 /// The path of a chat service's webhook.
 pub(super) fn webhook(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
-    let of_path = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-');
+    let of_path = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'@');
     let behind = window.behind(at);
     if !WEBHOOKS.iter().any(|address| behind.ends_with(address)) {
         return Verdict::No;
@@ -110,7 +112,9 @@ pub(super) fn webhook(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
             Verdict::No
         };
     }
-    if !rest[..length].contains(&b'/') || is_placeholder(&rest[12..length]) {
+    // The paths of Teams begin with a UUID, which is longer than the proof.
+    let of_teams = behind.ends_with(b"/webhookb2/");
+    if !(of_teams || rest[..length].contains(&b'/')) || is_placeholder(&rest[12..length]) {
         return Verdict::No;
     }
     Hit::new(at + length, Confidence::High)
@@ -208,7 +212,7 @@ fn scheme_before(window: &Window<'_>, at: usize) -> Option<Scheme> {
     if is("basic") && header() {
         return Some(Scheme::Basic);
     }
-    ((is("token") || is("apikey") || is("key")) && header()).then_some(Scheme::Token)
+    ((is("token") || is("apikey") || is("key") || is("ssws")) && header()).then_some(Scheme::Token)
 }
 
 /// More of a value does not change the verdict about it.
@@ -221,7 +225,8 @@ pub(super) fn assigned_starts(byte: u8) -> bool {
 }
 
 pub(super) fn assigned_follows(byte: u8) -> bool {
-    b"=: \t\"'`>".contains(&byte)
+    // `mysql -psecret`
+    b"=: \t\"'`>p".contains(&byte)
 }
 
 /// `name = value`, `"name": "value"`, `name is value`: random-looking values of secret-sounding names.
@@ -232,16 +237,20 @@ pub(super) fn assigned(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict 
             Some(byte) if byte.is_ascii_alphanumeric() => {
                 let behind = window.behind(at - 1);
                 let verb = match byte {
-                    b's' => behind.ends_with(b" is") || behind.ends_with(b" was"),
+                    b's' => behind.ends_with(b" is") || behind.ends_with(b" was") || behind.ends_with(b" es"),
+                    b't' => behind.ends_with(b" ist") || behind.ends_with(b" est"),
                     b'o' => behind.ends_with(b" to"),
+                    // An option of a command: `-p`, `-a`.
+                    b'p' | b'a' => behind.ends_with(b" -p") || behind.ends_with(b" -a"),
                     _ => false,
                 };
-                if !verb && !name::follows_flag(behind) {
+                if !verb && !name::follows_password(behind) && !name::follows_flag(behind) {
                     return Verdict::No;
                 }
             }
             _ => {}
         },
+        Some(b'p') if !window.behind(at).ends_with(b" -p") => return Verdict::No,
         Some(byte) if assigned_follows(byte) => {}
         _ => return Verdict::No,
     }
@@ -266,7 +275,12 @@ pub(super) fn assigned(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict 
             // A sentence in quotes.
             return Verdict::No;
         }
-        while let (false, [rest @ .., b'.' | b':' | b'*']) = (name.quoted, value) {
+        let emphasised = window.byte_before(at) == Some(b'*');
+        while let (false, [rest @ .., last @ (b'.' | b':' | b'*')]) = (name.quoted, value) {
+            // `**Password: hunter2x**`, but `Sommer2024*` as well.
+            if *last == b'*' && !emphasised && !value.ends_with(b"**") {
+                break;
+            }
             value = rest;
         }
     } else if let Some(cut) = (ENOUGH - 3..ENOUGH).find(|cut| rest[*cut] >= 0xC0) {
@@ -280,6 +294,9 @@ pub(super) fn assigned(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict 
     };
     let goes_on = length == ENOUGH && parameter == value.len();
     value = &value[..parameter];
+    if name.loose && !is_plain_secret(value, &name) {
+        return Verdict::No;
+    }
     let subtype = match name.kind {
         Kind::Password if is_password(value, name.quoted) => "password",
         Kind::Secret if is_secret(value, name.quoted) => "secret",
@@ -331,6 +348,26 @@ fn is_secret(value: &[u8], quoted: bool) -> bool {
         && !is_placeholder(value)
         && !is_wordy(value)
         && !is_code(value, quoted)
+}
+
+/// Whether the value alone says that it is one: what stands next to a name need not be its value.
+fn is_plain_secret(value: &[u8], name: &Name) -> bool {
+    let classes = Classes::of(value);
+    let mixed = classes.letter() && classes.digit;
+    // Hosts, paths and versions.
+    let parted = value.iter().any(|byte| matches!(byte, b'.' | b':' | b'/' | b','));
+    let chosen = match name.kind {
+        Kind::Password => {
+            let varied = classes.symbol || (classes.upper && classes.lower);
+            let random = name.quoted && value.len() >= 10 && bits_per_byte(value) >= 3.0;
+            value.len() >= 8 && (varied || random) && (!parted || value.ends_with(b"="))
+        }
+        Kind::Secret => {
+            let key = value.len() >= 16 && bits_per_byte(value) >= 3.3;
+            key && !(name.in_query && parted)
+        }
+    };
+    mixed && chosen && !is_wordy(value)
 }
 
 /// The name of an algorithm, a version or a measure: `aes-256-gcm`, `v2.1.0-beta1`, `12.5kW`.
@@ -403,7 +440,11 @@ fn is_scrambled(value: &[u8]) -> bool {
 /// Calls, look-ups and paths: the value is elsewhere.
 fn is_code(value: &[u8], quoted: bool) -> bool {
     let call = !quoted && value.iter().any(|byte| matches!(byte, b'(' | b'[' | b'{'));
-    let path = value.starts_with(b"/")
+    // A third of what is base64 begins or goes on with a slash; the names in a path are words.
+    let encoded =
+        || value.len() >= 32 && Classes::of(value).digit && bits_per_byte(value) >= 4.3 && !is_wordy(value);
+    let path = value.starts_with(b"arn:")
+        || (value.starts_with(b"/") && !encoded())
         || value.starts_with(b"./")
         || value.windows(3).any(|window| window == b"://");
     let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');

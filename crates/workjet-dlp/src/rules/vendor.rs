@@ -120,6 +120,11 @@ impl Format {
         if in_base64 && prefix.len() < 5 && prefix.iter().all(u8::is_ascii_alphanumeric) {
             return Verdict::No;
         }
+        // `live_` and `test_` are the middle of many other tokens.
+        let within = matches!(window.byte_before(at), Some(b'_' | b'-'));
+        if within && matches!(self.prefix, "live_" | "test_") {
+            return Verdict::No;
+        }
         let start = at + prefix.len();
         let body = &window.bytes[start..];
         let proof = &body[..body.len().min(self.body)];

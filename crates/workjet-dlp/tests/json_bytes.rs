@@ -445,7 +445,7 @@ fn write(value: &Value, dice: &mut impl FnMut() -> u8, out: &mut String) {
         Value::String(text) => {
             out.push('"');
             for char in text.chars() {
-                if dice() % 8 == 0 {
+                if dice().is_multiple_of(8) {
                     for unit in char.encode_utf16(&mut [0; 2]) {
                         out.push_str(&format!("\\u{unit:04x}"));
                     }

@@ -99,6 +99,13 @@ impl Unscannable {
         &self.path
     }
 
+    /// The same part at another path, for those who know where the document that was scanned stands.
+    #[must_use]
+    pub fn at(mut self, path: &str) -> Self {
+        self.path = path.into();
+        self
+    }
+
     /// Why.
     #[must_use]
     pub fn reason(&self) -> UnscannableReason {

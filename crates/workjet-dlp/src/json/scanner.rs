@@ -397,19 +397,21 @@ impl JsonScanner {
             }
             _ => decode(undecoded, last, &mut said),
         };
-        match &mut open.role {
-            Role::Value(begun) => {
-                if begun.is_base64_after(&said) {
-                    self.unscannable.push(Unscannable {
-                        path: self.path.to_string().into(),
-                        reason: UnscannableReason::Opaque,
-                    });
+        let is_encoded = match &mut open.role {
+            Role::Value(begun) => begun.is_base64_after(&said),
+            Role::Key(key) => {
+                if key.len() < KEPT_KEY_BYTES {
+                    key.push_str(&said[..said.floor_char_boundary(KEPT_KEY_BYTES)]);
                 }
+                false
             }
-            Role::Key(key) if key.len() < KEPT_KEY_BYTES => {
-                key.push_str(&said[..said.floor_char_boundary(KEPT_KEY_BYTES)]);
-            }
-            _ => {}
+            Role::Number(_) => false,
+        };
+        if is_encoded {
+            self.unscannable.push(Unscannable {
+                path: self.path.to_string().into(),
+                reason: UnscannableReason::Opaque,
+            });
         }
         let mut leaving = Leaving {
             raw: &open.raw,

@@ -3,7 +3,9 @@
 //! What a channel lets out depends on the fragments' text alone, never on where it was cut.
 
 use serde_json::Value;
-use workjet_dlp::{Engine, Finding, Flow, Policy, Restorer, Scanner, Shape, Verdict};
+use workjet_dlp::{
+    Engine, Finding, Flow, JsonReport, JsonScanner, Policy, Restorer, Scanner, Shape, Unscannable, Verdict,
+};
 
 /// How the fragments of a channel may be treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +14,8 @@ pub(super) enum Kind {
     Text,
     /// Signed text: leaves unchanged or not at all.
     Signed,
-    /// A JSON document: what it says is known when it is complete, and only then does it leave.
+    /// A JSON document: leaves as it comes, and stays JSON. Where the policy can block, it leaves when it is complete: its
+    /// reader may act on it.
     Document,
 }
 
@@ -37,11 +40,8 @@ pub(super) struct Channel {
 #[derive(Debug)]
 enum State {
     Scanning(Box<Scanner>),
-    Holding {
-        document: String,
-        policy: Policy,
-        shown: bool,
-    },
+    ScanningJson(Box<JsonScanner>),
+    Holding { document: String, policy: Policy },
 }
 
 /// What came of a fragment.
@@ -50,6 +50,7 @@ pub(super) struct Outcome {
     /// What leaves now.
     pub(super) text: String,
     pub(super) findings: Vec<Finding>,
+    pub(super) unscannable: Vec<Unscannable>,
     /// Why nothing may follow.
     pub(super) stop: Option<Stop>,
 }
@@ -73,16 +74,11 @@ impl Channel {
         let state = match kind {
             Kind::Text => State::Scanning(Box::new(engine.scanner(&policies.text))),
             Kind::Signed => State::Scanning(Box::new(engine.scanner(&policies.signed))),
-            Kind::Document => {
-                let policy = policies.text.clone();
-                // Nothing can change or stop the document, so there is no reason to make its reader wait.
-                let shown = !policy.can_change_text() && !policy.can_block();
-                State::Holding {
-                    document: String::new(),
-                    policy,
-                    shown,
-                }
-            }
+            Kind::Document if policies.text.can_block() => State::Holding {
+                document: String::new(),
+                policy: policies.text.clone(),
+            },
+            Kind::Document => State::ScanningJson(Box::new(engine.json_scanner(&policies.text))),
         };
         Self {
             path,
@@ -93,6 +89,11 @@ impl Channel {
 
     pub(super) fn path(&self) -> &str {
         &self.path
+    }
+
+    /// Whether it lets nothing out before its end.
+    pub(super) const fn holds(&self) -> bool {
+        matches!(self.state, State::Holding { .. })
     }
 
     pub(super) fn push(&mut self, fragment: &str) -> Outcome {
@@ -117,14 +118,21 @@ impl Channel {
                 let findings = scanner.take_findings();
                 outcome(&self.path, text, findings, flow)
             }
-            State::Holding { document, shown, .. } => {
+            State::ScanningJson(scanner) => {
+                let verdict = scanner.push(fragment, &mut text);
+                let report = JsonReport {
+                    findings: scanner.take_findings(),
+                    unscannable: scanner.take_unscannable(),
+                    verdict,
+                };
+                json_outcome(&self.path, text, report)
+            }
+            State::Holding { document, .. } => {
                 document.push_str(fragment);
-                if *shown {
-                    text.push_str(fragment);
-                }
                 Outcome {
                     text,
                     findings: Vec::new(),
+                    unscannable: Vec::new(),
                     stop: None,
                 }
             }
@@ -145,32 +153,19 @@ impl Channel {
                 let (flow, findings) = scanner.finish_with_findings(&mut text);
                 outcome(&path, text, findings, flow)
             }
-            State::Holding {
-                document,
-                policy,
-                shown,
-            } => {
+            State::ScanningJson(scanner) => {
+                let mut text = String::new();
+                let report = scanner.finish(&mut text);
+                json_outcome(&path, text, report)
+            }
+            State::Holding { document, policy } => {
                 let mut document = Value::String(document);
                 let report = engine.redact_json(&mut document, &Shape::Json, &policy);
-                let Value::String(document) = document else {
-                    unreachable!("a string stays a string")
+                let text = match (document, &report.verdict) {
+                    (Value::String(document), Verdict::Pass) => document,
+                    _ => String::new(),
                 };
-                let place = |finding: Finding| at_document(&path, finding);
-                let stop = match report.verdict {
-                    Verdict::Pass => None,
-                    Verdict::Blocked(finding) => Some(Stop::Blocked(place(finding))),
-                    Verdict::Refused(finding) => Some(Stop::Refused(place(finding))),
-                };
-                let text = if shown || stop.is_some() {
-                    String::new()
-                } else {
-                    document
-                };
-                Outcome {
-                    text,
-                    findings: report.findings.into_iter().map(place).collect(),
-                    stop,
-                }
+                json_outcome(&path, text, report)
             }
         }
     }
@@ -195,17 +190,37 @@ fn outcome(path: &str, text: String, findings: Vec<Finding>, flow: Flow) -> Outc
     Outcome {
         text,
         findings: findings.into_iter().map(|finding| finding.at(path)).collect(),
+        unscannable: Vec::new(),
         stop,
     }
 }
 
-/// Puts the place within a document behind the document's own.
-fn at_document(path: &str, finding: Finding) -> Finding {
-    let within = finding.path().unwrap_or_default();
-    let whole = match within.chars().next() {
-        None => path.to_owned(),
-        Some('[' | '.') => format!("{path}{within}"),
-        Some(_) => format!("{path}.{within}"),
+fn json_outcome(path: &str, text: String, report: JsonReport) -> Outcome {
+    let place = |finding: Finding| {
+        let whole = within(path, finding.path().unwrap_or_default());
+        finding.at(&whole)
     };
-    finding.at(&whole)
+    let stop = match report.verdict {
+        Verdict::Pass => None,
+        Verdict::Blocked(finding) => Some(Stop::Blocked(place(finding))),
+        Verdict::Refused(finding) => Some(Stop::Refused(place(finding))),
+    };
+    let unscannable = report.unscannable.iter();
+    Outcome {
+        text,
+        findings: report.findings.into_iter().map(place).collect(),
+        unscannable: unscannable
+            .map(|part| part.clone().at(&within(path, part.path())))
+            .collect(),
+        stop,
+    }
+}
+
+/// A place in the document at `path`.
+fn within(path: &str, place: &str) -> String {
+    match place.chars().next() {
+        None => path.to_owned(),
+        Some('[' | '.') => format!("{path}{place}"),
+        Some(_) => format!("{path}.{place}"),
+    }
 }

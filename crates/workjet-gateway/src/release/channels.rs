@@ -8,6 +8,7 @@ use workjet_dlp::Unscannable;
 use super::channel::{Channel, Kind, Outcome, Stop};
 use super::fragment::{Fragment, Way, flesh};
 use super::{Blocked, Cause, Gate, Limits, Step};
+use crate::config;
 
 /// Every channel of one reply.
 #[derive(Debug)]
@@ -82,7 +83,7 @@ impl Channels {
         let text = std::mem::take(&mut fragment.text);
         let (kind, channel) = self.channel(group, fragment, describe, gate)?;
         let outcome = channel.push(&text);
-        if kind == Kind::Document {
+        if channel.holds() {
             let path = channel.path().to_owned();
             self.withhold(text.len(), &path)?;
         }
@@ -225,8 +226,14 @@ fn accept(outcome: Outcome, kind: Kind, gate: &Gate, step: &mut Step) -> (String
             .extend(unwritable.map(|finding| Unscannable::signed(finding.path().unwrap_or_default())));
     }
     step.findings.extend(outcome.findings);
+    let unreadable = outcome.unscannable.first().map(|part| part.path().to_owned());
+    step.unscannable.extend(outcome.unscannable);
     let stopped = match outcome.stop {
-        None => Ok(()),
+        None => match unreadable.filter(|_| gate.unscannable == config::Unscannable::Block) {
+            // What could not be read may stand in this text already.
+            Some(path) => return (String::new(), Err(Blocked::at(Cause::Unscannable, path))),
+            None => Ok(()),
+        },
         Some(Stop::Blocked(finding)) if gate.would_redact(&finding) => {
             Err(Blocked::by(Cause::Unscannable, finding))
         }

@@ -16,7 +16,7 @@
 //! |---|---|---|
 //! | text, refusals, unsigned reasoning, unknown strings of a delta | at once, but for the few bytes that could begin a match; these follow in a delta of their own before the channel's end | the stream ends where the match begins |
 //! | signed thinking | the same, unchanged or not at all | the same |
-//! | arguments of a tool call | when they are complete, as valid JSON | the call never appears: where the policy can block at all, its start waits for the verdict too, since a client may execute it |
+//! | arguments of a tool call | the same, and they stay JSON: a number that is redacted becomes a string, a finding in a key stops the stream | the call never appears: where the policy can block at all, all of it waits for the verdict, since a client may execute it |
 //!
 //! Token probabilities spell the text once more where no detector sees it. They are taken out while the policy can
 //! change or stop text.

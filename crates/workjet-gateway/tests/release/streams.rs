@@ -272,6 +272,110 @@ fn tool_arguments_stay_valid_json_when_redacted() {
     assert!(!path.contains("card"), "keys are the model's words: {path}");
 }
 
+/// What of a tool call's arguments the client has after each piece, in both dialects.
+fn arguments_after_each(pieces: &[&str]) -> Vec<String> {
+    let after_each = |inbound, begin: Vec<Frame>, delta: &dyn Fn(&str) -> Frame, at: &str| {
+        let mut scanner = ReplyScanner::new(inbound, &Engine::standard(), &redact(), Unscannable::Block);
+        begin.into_iter().for_each(|frame| drop(scanner.push(frame)));
+        let mut has = String::new();
+        let mut after = Vec::new();
+        for piece in pieces {
+            for frame in scanner.push(delta(piece)).frames {
+                let Data::Json(event) = frame.data else {
+                    unreachable!()
+                };
+                has.push_str(event.pointer(at).and_then(Value::as_str).unwrap_or_default());
+            }
+            after.push(has.clone());
+        }
+        after
+    };
+    let openai = after_each(
+        Inbound::OpenAiChat,
+        vec![chunk(
+            0,
+            json!({ "tool_calls": [{ "index": 0, "id": "a", "type": "function", "function": { "name": "f", "arguments": "" } }] }),
+        )],
+        &|piece| {
+            chunk(
+                0,
+                json!({ "tool_calls": [{ "index": 0, "function": { "arguments": piece } }] }),
+            )
+        },
+        "/choices/0/delta/tool_calls/0/function/arguments",
+    );
+    let anthropic = after_each(
+        Inbound::AnthropicMessages,
+        tool_use(&[]).into_iter().take(2).collect(),
+        &|piece| {
+            let delta = json!({ "type": "input_json_delta", "partial_json": piece });
+            event(json!({ "type": "content_block_delta", "index": 1, "delta": delta }))
+        },
+        "/delta/partial_json",
+    );
+    assert_eq!(openai, anthropic);
+    openai
+}
+
+#[test]
+fn tool_arguments_flow_while_they_are_written() {
+    let pieces = [
+        r#"{"to": "Dear "#,
+        r#"Bob, my ca"#,
+        r#"rd is 4111 1111 "#,
+        r#"1111 1111, and \u00"#,
+        r#"e9t\u00e9 ", "n": 12"#,
+        r#"5, "#,
+        r#""x":[]}"#,
+    ];
+    let hidden = format!(r#"{{"to": "Dear Bob, my card is {HIDDEN}"#);
+    assert_eq!(
+        arguments_after_each(&pieces),
+        [
+            r#"{"to": "Dear "#.to_owned(),
+            r#"{"to": "Dear Bob, my "#.to_owned(),
+            r#"{"to": "Dear Bob, my card is "#.to_owned(),
+            format!(r#"{hidden}, and "#),
+            format!(r#"{hidden}, and \u00e9t\u00e9 ", "n": "#),
+            format!(r#"{hidden}, and \u00e9t\u00e9 ", "n": 125, "#),
+            format!(r#"{hidden}, and \u00e9t\u00e9 ", "n": 125, "x":[]}}"#),
+        ]
+    );
+}
+
+#[test]
+fn a_finding_in_a_key_of_the_arguments_stops_the_reply() {
+    for pieces in [
+        &["{\"a\": 1, \"4111 1111 ", "1111 1111\": 2}"][..],
+        &["{\"a\": 1, \"4111 1111 1111 1111\": 2}"],
+    ] {
+        let received = call(&redact(), pieces);
+        assert_eq!(received.step.blocked.as_ref().unwrap().cause(), Cause::Name);
+        assert_eq!(received.openai()["0.tool_calls.0.arguments"], "{\"a\": 1, \"");
+        assert!(!received.frames.iter().any(Frame::is_terminator));
+    }
+}
+
+#[test]
+fn an_encoded_file_in_the_arguments_is_unscannable() {
+    let pieces = ["{\"file\": \"data:image/png;base", "64,iVBORw0KGgo=\"}"];
+    let received = call(&redact(), &pieces);
+    let blocked = received.step.blocked.as_ref().unwrap();
+    assert_eq!(blocked.cause(), Cause::Unscannable);
+    assert_eq!(
+        blocked.path(),
+        Some("choices[0].message.tool_calls[0].function.arguments.*")
+    );
+    assert!(!received.bytes().contains("iVBOR"), "{}", received.bytes());
+    assert_eq!(received.step.unscannable.len(), 1);
+
+    let frames = tool_use(&pieces);
+    let received = pass(Inbound::AnthropicMessages, &redact(), Unscannable::Allow, frames);
+    assert_eq!(received.anthropic()["1.partial_json"], pieces.concat());
+    assert_eq!(received.step.unscannable.len(), 1);
+    assert!(received.step.blocked.is_none());
+}
+
 #[test]
 fn clean_tool_arguments_pass_byte_for_byte() {
     let received = call(&redact(), &["{ \"a\" : 1.50, ", "\"b\":\"\\u00e9\" }"]);
@@ -502,8 +606,8 @@ fn withheld_bytes_and_channels_are_bounded() {
         withheld_bytes: 64,
         channels: 2,
     };
-    let scanner =
-        ReplyScanner::new(Inbound::OpenAiChat, &engine, &redact(), Unscannable::Block).with_limits(limits);
+    let scanner = ReplyScanner::new(Inbound::OpenAiChat, &engine, &block_cards(), Unscannable::Block)
+        .with_limits(limits);
     let long = chunk(
         0,
         json!({ "tool_calls": [{ "index": 0, "function": { "arguments": "x".repeat(65) } }] }),

@@ -43,8 +43,8 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
     let policy = Policy::redact_all();
     let mut rows = Vec::new();
     for (name, unit) in UNITS {
-        let rate = |bytes| {
-            let text: String = unit.chars().cycle().take(bytes).collect();
+        let rate = |bytes: usize| {
+            let text = unit.repeat(bytes.div_ceil(unit.len()));
             let mut run: [Run<'_>; 1] = [Box::new(|text| engine.redact(text, &policy).text.len())];
             best(&mut run, &[vec![text]], options.budget)[0].mb_per_s()
         };

@@ -1,6 +1,6 @@
 //! Runs things in turns and keeps the best time of each.
 //!
-//! Another process can only make a run slower. So texts are timed in batches that take well under a scheduler's slice, again and
+//! What else runs on the machine can only make a run slower. So texts are timed in batches that take well under a scheduler's slice, again and
 //! again, everyone in turn; for each batch the shortest time counts, and those are added up.
 
 use std::hint::black_box;
@@ -50,6 +50,32 @@ pub(crate) fn batches(texts: impl FnOnce(usize) -> Vec<String>, bytes: usize) ->
     batches
 }
 
+/// How long the work took, without what others did on this core in the meantime.
+///
+/// A short run between two interruptions is best timed by the clock on the wall; for one that takes longer than its slice there is
+/// the time that this thread itself was given.
+fn timed(work: impl FnOnce()) -> Duration {
+    let given = given();
+    let start = Instant::now();
+    work();
+    let passed = start.elapsed();
+    self::given()
+        .zip(given)
+        .map_or(passed, |(after, before)| passed.min(after - before))
+}
+
+#[cfg(unix)]
+fn given() -> Option<Duration> {
+    rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)
+        .try_into()
+        .ok()
+}
+
+#[cfg(not(unix))]
+fn given() -> Option<Duration> {
+    None
+}
+
 /// The best of as many rounds as `budget` allows for each, after one to warm up.
 pub(crate) fn best(runs: &mut [Run<'_>], batches: &[Batch], budget: Duration) -> Vec<Best> {
     let mut times = vec![vec![Duration::MAX; batches.len()]; runs.len()];
@@ -63,9 +89,8 @@ pub(crate) fn best(runs: &mut [Run<'_>], batches: &[Batch], budget: Duration) ->
                     continue;
                 }
                 going = true;
-                let start = Instant::now();
-                let count: usize = texts.iter().map(|text| run(black_box(text))).sum();
-                let time = start.elapsed();
+                let mut count = 0;
+                let time = timed(|| count = texts.iter().map(|text| run(black_box(text))).sum());
                 if round == 0 {
                     counts[index] += count;
                 } else {

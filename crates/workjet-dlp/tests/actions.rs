@@ -312,6 +312,50 @@ fn no_pattern_may_have_the_name_of_a_placeholder() {
     }
 }
 
+#[test]
+fn every_action_has_the_name_that_configurations_use() {
+    for action in ACTIONS {
+        assert_eq!(action.as_str().parse::<Action>().expect("a name"), action);
+        let policy = Policy::all(Action::Off).with("email", action);
+        assert_eq!(policy.can_change_text(), action.changes_text());
+        let changed = engine().redact("bob@example.com", &policy).text != "bob@example.com";
+        assert_eq!(changed, action.changes_text() || action == Action::Block);
+    }
+    assert!("Mask".parse::<Action>().is_err());
+}
+
+/// In quadratic time this test would not end.
+#[test]
+fn what_only_looks_like_tokens_takes_linear_time() {
+    let mut vault = vault();
+    let text = "bob@example.com";
+    let _ = engine().tokenize(text, &Policy::all(Action::Tokenize), &mut vault);
+    for unit in [
+        "[",
+        "]",
+        "[EMAIL:",
+        "[EMAIL:0",
+        "\\",
+        "\\u005b",
+        "\\u0045",
+        "[A",
+        "[EMAIL:000000]",
+    ] {
+        let text = unit.repeat(40_000);
+        vault.reserve(&text);
+        assert!(vault.restore(&text) == text);
+        assert!(vault.restore_json(&text) == text);
+        for mut restorer in [vault.restorer(), vault.json_restorer()] {
+            let mut out = String::new();
+            for piece in text.as_bytes().chunks(1_000) {
+                restorer.push(std::str::from_utf8(piece).expect("it is ASCII"), &mut out);
+            }
+            restorer.finish(&mut out);
+            assert!(out == text);
+        }
+    }
+}
+
 const ACTIONS: [Action; 7] = [
     Action::Redact,
     Action::Mask,
@@ -401,6 +445,8 @@ fn texts(between: &'static str) -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn a_stream_does_what_is_done_to_its_whole(text in texts(""), policy in policies(), size in 1_usize..40) {
         let engine = engine();

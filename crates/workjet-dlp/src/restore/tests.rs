@@ -168,6 +168,8 @@ fn to_hold(tokens: &Tokens, text: &str) -> usize {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn a_stream_restores_what_its_whole_does(text in texts(), size in 1_usize..9) {
         for form in [Form::Text, Form::Json] {

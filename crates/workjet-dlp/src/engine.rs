@@ -6,12 +6,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::allow::{Allow, Allowed};
+use crate::cursor::Cursor;
 use crate::custom::{CustomPattern, Scratch};
 use crate::finding::utf16_len;
 use crate::fold::{Course, Sight};
 use crate::placeholder::RESERVED_NAMES;
-use crate::scanner::{Cursor, Whole};
 use crate::search::{Rules, Step, Window};
+use crate::sink::Whole;
 use crate::{Action, Detector, Error, ErrorKind, Finding, Policy, Scanner, Vault};
 
 /// Finds sensitive text. Build one and clone it freely: clones share everything.

@@ -165,6 +165,7 @@ mod allow;
 mod base64;
 mod checksum;
 mod context;
+mod cursor;
 mod custom;
 mod detector;
 mod digits;
@@ -189,6 +190,7 @@ mod rules;
 mod run;
 mod scanner;
 mod search;
+mod sink;
 mod topics;
 mod vault;
 

@@ -213,12 +213,6 @@ impl Policy {
         is(self.otherwise) || self.actions.values().any(|action| is(*action))
     }
 
-    /// The hash of a value, if there is a key.
-    #[cfg(any(test, feature = "testing"))]
-    pub(crate) fn hash_of(&self, detector: &Detector, value: &[u8]) -> Option<String> {
-        self.hash_key.as_ref().map(|key| key.hash(detector, value))
-    }
-
     /// What it means for these rules.
     pub(crate) fn plan(&self, rules: &Rules) -> Plan {
         Plan {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::escape::{Written, encode, written_length};
-use crate::scanner::Sink;
+use crate::sink::Sink;
 use crate::{Detector, Vault};
 
 /// Puts `text` in the place of these bytes.

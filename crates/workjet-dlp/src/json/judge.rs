@@ -8,10 +8,11 @@ use std::sync::Arc;
 use super::data_url::{is_base64_url, is_data_url};
 use super::{JsonReport, Shape, Unscannable, UnscannableReason, Verdict};
 use crate::context::before_value_of;
+use crate::cursor::Cursor;
 use crate::custom::Scratch;
 use crate::engine::Inner;
 use crate::policy::Plan;
-use crate::scanner::{Cursor, Sink, Whole};
+use crate::sink::{Sink, Whole};
 use crate::{Action, Engine, Finding, Policy, Vault};
 
 /// What a scan knows and has found.

@@ -14,8 +14,9 @@ use super::walk::quoted;
 use super::{JsonReport, Unscannable, UnscannableReason, Verdict};
 use crate::context::before_value_of;
 use crate::policy::Plan;
-use crate::scanner::{Flow, Scanner, Sink};
+use crate::scanner::{Flow, Scanner};
 use crate::search::LOOK_BEHIND;
+use crate::sink::Sink;
 use crate::{Action, Engine, Finding, Policy};
 
 /// Longer numbers leave while they arrive, as keys do.

@@ -1,19 +1,14 @@
 //! The engine: a set of rules, ready to search.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::allow::{Allow, Allowed};
 use crate::cursor::Cursor;
-use crate::custom::{CustomPattern, Scratch};
-use crate::finding::utf16_len;
-use crate::fold::{Course, Sight};
-use crate::placeholder::RESERVED_NAMES;
-use crate::search::{Rules, Step, Window};
+use crate::custom::Scratch;
+use crate::search::Rules;
 use crate::sink::Whole;
-use crate::{Action, Detector, Error, ErrorKind, Finding, Policy, Scanner, Vault};
+use crate::{Action, Detector, EngineBuilder, FindIter, Finding, Policy, Preset, Scanner, Vault};
 
 /// Finds sensitive text. Build one and clone it freely: clones share everything.
 ///
@@ -27,44 +22,17 @@ use crate::{Action, Detector, Error, ErrorKind, Finding, Policy, Scanner, Vault}
 /// ```
 #[derive(Clone)]
 pub struct Engine {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
+/// What all clones share.
 pub(crate) struct Inner {
     pub(crate) rules: Rules,
-    report: Box<[Action]>,
-    detectors: Vec<Detector>,
+    /// The actions of a plain search.
+    pub(crate) report: Box<[Action]>,
+    pub(crate) detectors: Vec<Detector>,
+    /// Whether there are detectors beyond the standard ones: keys of JSON are then read for more words.
     pub(crate) packs: bool,
-}
-
-/// A named set of detectors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Preset {
-    /// The six of [`Detector::BUILT_IN`].
-    Standard,
-    /// Patients, providers and prescribers in the United States: [`Detector::US_MBI`], [`US_NPI`](Detector::US_NPI),
-    /// [`US_DEA`](Detector::US_DEA), [`MEDICAL_RECORD`](Detector::MEDICAL_RECORD).
-    Health,
-    /// Bank accounts and national identity numbers: [`Detector::IBAN`], [`NATIONAL_ID`](Detector::NATIONAL_ID).
-    European,
-}
-
-impl Preset {
-    /// Its detectors.
-    #[must_use]
-    pub fn detectors(self) -> &'static [Detector] {
-        match self {
-            Self::Standard => &Detector::BUILT_IN,
-            Self::Health => &[
-                Detector::US_MBI,
-                Detector::US_NPI,
-                Detector::US_DEA,
-                Detector::MEDICAL_RECORD,
-            ],
-            Self::European => &[Detector::IBAN, Detector::NATIONAL_ID],
-        }
-    }
 }
 
 /// What a policy made of a whole text. See [`Engine::redact`].
@@ -81,42 +49,14 @@ pub struct Redacted<'t> {
 impl Engine {
     /// Starts with no detectors at all.
     pub fn builder() -> EngineBuilder {
-        EngineBuilder {
-            presets: Vec::new(),
-            customs: Vec::new(),
-            allowed: Vec::new(),
-            see_through: true,
-        }
+        EngineBuilder::new()
     }
 
     /// An engine with the six built-in detectors.
     #[must_use]
     pub fn standard() -> Self {
-        Self::from_rules(&[Preset::Standard], Vec::new(), Allowed::default(), true)
-    }
-
-    fn from_rules(
-        presets: &[Preset],
-        customs: Vec<(Detector, crate::custom::Custom)>,
-        allowed: Allowed,
-        see_through: bool,
-    ) -> Self {
-        let detectors = presets
-            .iter()
-            .flat_map(|preset| preset.detectors())
-            .cloned()
-            .chain(customs.iter().map(|(name, _)| name.clone()))
-            .collect();
-        let rules = Rules::new(presets, customs, allowed).folding(see_through);
-        let report = rules.actions(|_| Action::Warn);
-        Self {
-            inner: Arc::new(Inner {
-                rules,
-                report,
-                detectors,
-                packs: presets.iter().any(|preset| *preset != Preset::Standard),
-            }),
-        }
+        let standard = Self::builder().preset(Preset::Standard).build();
+        standard.expect("what is refused is patterns, and it has none")
     }
 
     /// The detectors that this engine has: built-in ones, then custom patterns in the order given.
@@ -137,14 +77,7 @@ impl Engine {
     /// Like [`find_iter`](Self::find_iter) for bytes that need not be UTF-8: a byte that is not separates what stands
     /// before it from what follows.
     pub fn find_iter_bytes<'t>(&self, bytes: &'t [u8]) -> FindIter<'t> {
-        FindIter {
-            engine: Arc::clone(&self.inner),
-            bytes,
-            at: 0,
-            utf16: 0,
-            scratch: Scratch::default(),
-            sight: Sight::default(),
-        }
+        FindIter::new(Arc::clone(&self.inner), bytes)
     }
 
     /// Applies a policy to a whole text: a function of the text and the policy, nothing else.
@@ -275,162 +208,5 @@ impl fmt::Debug for Redacted<'_> {
             .field("findings", &self.findings)
             .field("blocked", &self.blocked)
             .finish()
-    }
-}
-
-/// Chooses what an [`Engine`] looks for.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct EngineBuilder {
-    presets: Vec<Preset>,
-    customs: Vec<CustomPattern>,
-    allowed: Vec<Allow>,
-    see_through: bool,
-}
-
-impl EngineBuilder {
-    /// Adds a set of built-in detectors. May be called for several.
-    ///
-    /// ```
-    /// use workjet_dlp::{Engine, Policy, Preset};
-    ///
-    /// let engine = Engine::builder().preset(Preset::Standard).preset(Preset::European).build()?;
-    /// let redacted = engine.redact("pay GB82 WEST 1234 5698 7654 32", &Policy::redact_all());
-    /// assert_eq!(redacted.text, "pay [REDACTED:iban]");
-    /// # Ok::<(), workjet_dlp::Error>(())
-    /// ```
-    pub fn preset(mut self, preset: Preset) -> Self {
-        if !self.presets.contains(&preset) {
-            self.presets.push(preset);
-        }
-        self
-    }
-
-    /// Adds a pattern. Where several match at one place, the one added first wins.
-    pub fn custom(mut self, pattern: CustomPattern) -> Self {
-        self.customs.push(pattern);
-        self
-    }
-
-    /// Lets a value pass that a detector would find. May be called for many.
-    pub fn allow(mut self, allow: Allow) -> Self {
-        self.allowed.push(allow);
-        self
-    }
-
-    /// Chooses whether values are found in disguise as well, which is the default: in digits of other scripts, full-width or
-    /// mathematical letters, with other spaces and hyphens, with up to two characters between any two others that do not
-    /// show, percent-encoded, and in the escapes of JSON. What is found is replaced as it stands; all else stays as it is.
-    ///
-    /// ```
-    /// use workjet_dlp::{Engine, Policy, Preset};
-    ///
-    /// let engine = Engine::standard();
-    /// let policy = Policy::redact_all();
-    /// assert_eq!(engine.redact("？mail=bob%40example.com", &policy).text, "？mail=[REDACTED:email]");
-    ///
-    /// let plain = Engine::builder().preset(Preset::Standard).see_through(false).build()?;
-    /// assert_eq!(plain.redact("？mail=bob%40example.com", &policy).text, "？mail=bob%40example.com");
-    /// # Ok::<(), workjet_dlp::Error>(())
-    /// ```
-    pub fn see_through(mut self, disguises: bool) -> Self {
-        self.see_through = disguises;
-        self
-    }
-
-    /// Compiles everything.
-    ///
-    /// # Errors
-    /// [`ErrorKind::DuplicateName`], [`ErrorKind::Unbounded`] and [`ErrorKind::TooLarge`], with the pattern's name.
-    pub fn build(self) -> Result<Engine, Error> {
-        let taken = self.presets.iter().flat_map(|preset| preset.detectors());
-        let mut names: BTreeSet<&str> = Detector::BUILT_IN
-            .iter()
-            .chain(taken)
-            .map(Detector::as_str)
-            .chain(RESERVED_NAMES)
-            .collect();
-        for pattern in &self.customs {
-            if !names.insert(pattern.name()) {
-                let message = format!("pattern `{}`: the name is taken", pattern.name());
-                return Err(Error::new(ErrorKind::DuplicateName, message));
-            }
-        }
-        let customs = self
-            .customs
-            .iter()
-            .map(CustomPattern::compile)
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(Engine::from_rules(
-            &self.presets,
-            customs,
-            Allowed::new(self.allowed),
-            self.see_through,
-        ))
-    }
-}
-
-/// Findings from left to right. See [`Engine::find_iter`].
-pub struct FindIter<'t> {
-    engine: Arc<Inner>,
-    bytes: &'t [u8],
-    at: usize,
-    utf16: usize,
-    scratch: Scratch,
-    sight: Sight,
-}
-
-impl Iterator for FindIter<'_> {
-    type Item = Finding;
-
-    fn next(&mut self) -> Option<Finding> {
-        let window = Window {
-            bytes: self.bytes,
-            origin: 0,
-            last: true,
-        };
-        loop {
-            let rules = &self.engine.rules;
-            let step = self
-                .sight
-                .next(rules, &window, self.at, &self.engine.report, &mut self.scratch);
-            let Step::Found { start, rule, mut hit } = step else {
-                self.at = self.bytes.len();
-                return None;
-            };
-            let course = hit
-                .run
-                .as_mut()
-                .map(|run| self.sight.go_on(run, rules, &window, hit.end));
-            let end = match course {
-                None => hit.end,
-                Some(Course::EndsAt(end) | Course::GoesOnFrom(end)) => end,
-            };
-            let utf16_start = self.utf16 + utf16_len(&self.bytes[self.at..start]);
-            let utf16_end = utf16_start + utf16_len(&self.bytes[start..end]);
-            (self.at, self.utf16) = (end, utf16_end);
-            if hit.allowed {
-                continue;
-            }
-            return Some(Finding {
-                detector: self.engine.rules.get(rule).detector.clone(),
-                subtype: hit.subtype,
-                span: start..end,
-                utf16_span: utf16_start..utf16_end,
-                path: None,
-                action: Action::Warn,
-                confidence: hit.confidence,
-            });
-        }
-    }
-}
-
-impl std::iter::FusedIterator for FindIter<'_> {}
-
-impl fmt::Debug for FindIter<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FindIter")
-            .field("at", &self.at)
-            .finish_non_exhaustive()
     }
 }

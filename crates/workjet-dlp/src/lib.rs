@@ -163,6 +163,7 @@
 
 mod allow;
 mod base64;
+mod builder;
 mod checksum;
 mod context;
 mod cursor;
@@ -176,6 +177,7 @@ mod error;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 pub mod exactness;
+mod find;
 mod finding;
 mod fold;
 mod gate;
@@ -195,10 +197,12 @@ mod topics;
 mod vault;
 
 pub use allow::Allow;
+pub use builder::{EngineBuilder, Preset};
 pub use custom::CustomPattern;
 pub use detector::Detector;
-pub use engine::{Engine, EngineBuilder, FindIter, Preset, Redacted};
+pub use engine::{Engine, Redacted};
 pub use error::{Error, ErrorKind};
+pub use find::FindIter;
 pub use finding::{Confidence, Finding};
 #[cfg(feature = "json")]
 pub use json::{

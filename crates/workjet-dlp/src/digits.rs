@@ -10,11 +10,12 @@ pub(crate) struct Row {
     end: usize,
     count: usize,
     values: [u8; Row::MOST],
-    /// For each digit, how far it stands after `start`; and for each place, which digit stands there.
+    /// For each digit, how far it stands after `start`.
     places: [u8; Row::MOST],
-    index: [u8; 2 * Row::MOST],
+    /// The digit that was asked about last.
+    asked: usize,
     /// The sums of Luhn's formula for the digits before each: every second digit doubled, from the second one and from the
-    /// first one on.
+    /// first one on. Meaningful in rows of [`Row::FOR_SUMS`] and more.
     sums: [[u16; Row::MOST + 1]; 2],
     /// A bit for each digit that the next one follows directly, after a space, a hyphen, a dot, a slash.
     touching: u64,
@@ -22,7 +23,7 @@ pub(crate) struct Row {
     hyphens: u64,
     dots: u64,
     slashes: u64,
-    /// A bit for each digit that the next one equals.
+    /// A bit for each digit that the next one equals. Meaningful in rows of [`Row::FOR_SUMS`] and more.
     alike: u64,
     /// More digits may follow than were read.
     goes_on: bool,
@@ -39,7 +40,7 @@ impl Default for Row {
             count: 0,
             values: [0; Self::MOST],
             places: [0; Self::MOST],
-            index: [0; 2 * Self::MOST],
+            asked: 0,
             sums: [[0; Self::MOST + 1]; 2],
             touching: 0,
             spaces: 0,
@@ -61,6 +62,9 @@ impl Row {
     /// Digits read at once.
     const MOST: usize = 64;
 
+    /// No shorter number has a check digit of Luhn's.
+    pub(crate) const FOR_SUMS: usize = 12;
+
     /// Digits that are in view from any digit on, unless the row ends before.
     const IN_VIEW: usize = 24;
 
@@ -71,72 +75,95 @@ impl Row {
 
     /// The digits from the one at `at` on.
     pub(crate) fn from(&mut self, bytes: &[u8], at: usize) -> Digits<'_> {
-        let known = (self.start..self.end).contains(&at);
-        if !known || (self.goes_on && usize::from(self.index[at - self.start]) + Self::IN_VIEW > self.count) {
+        if (self.start..self.end).contains(&at) {
+            let place = (at - self.start) as u8;
+            if self.places[self.asked] > place {
+                self.asked = 0;
+            }
+            // Digits are asked about from left to right.
+            while self.places[self.asked] < place {
+                self.asked += 1;
+            }
+            if self.goes_on && self.asked + Self::IN_VIEW > self.count {
+                self.read(bytes, at);
+            }
+        } else {
             self.read(bytes, at);
         }
         Digits {
-            first: usize::from(self.index[at - self.start]),
+            first: self.asked,
             row: self,
         }
     }
 
     fn read(&mut self, bytes: &[u8], start: usize) {
-        let (mut count, mut here) = (0, start);
-        let (mut touching, mut spaces, mut hyphens, mut dots, mut slashes, mut alike) = (0, 0, 0, 0, 0, 0);
-        let (mut sums, mut before) = ([0, 0], u8::MAX);
+        // A digit and a separator each, and one byte more.
+        let rest = &bytes[start..bytes.len().min(start + 2 * Self::MOST)];
+        let (mut spaces, mut hyphens, mut dots, mut slashes) = (0, 0, 0, 0);
+        let (mut count, mut here) = (0, 0);
         (self.at_end, self.tail) = (false, None);
-        self.goes_on = loop {
-            let value = bytes[here] - b'0';
-            self.values[count] = value;
-            self.places[count] = (here - start) as u8;
-            self.index[here - start] = count as u8;
-            let bit = 1_u64 << count;
-            alike |= if value == before { bit >> 1 } else { 0 };
-            before = value;
-            let doubled = DOUBLED[usize::from(value)];
-            let value = u16::from(value);
-            let [even, odd] = if count % 2 == 0 {
-                [value, doubled]
-            } else {
-                [doubled, value]
-            };
-            sums = [sums[0] + even, sums[1] + odd];
-            count += 1;
-            (self.sums[0][count], self.sums[1][count]) = (sums[0], sums[1]);
-            here += 1;
-            if count == Self::MOST {
-                break true;
+        self.goes_on = 'row: loop {
+            // A group of digits.
+            loop {
+                self.values[count % Self::MOST] = rest[here] - b'0';
+                self.places[count % Self::MOST] = here as u8;
+                (count, here) = (count + 1, here + 1);
+                if count == Self::MOST {
+                    break 'row true;
+                }
+                match rest.get(here) {
+                    Some(byte) if byte.is_ascii_digit() => {}
+                    Some(_) => break,
+                    None => {
+                        self.at_end = true;
+                        break 'row false;
+                    }
+                }
             }
-            let Some(&next) = bytes.get(here) else {
-                self.at_end = true;
-                break false;
-            };
-            if next.is_ascii_digit() {
-                touching |= bit;
-                continue;
-            }
-            let separated = match next {
+            let separated = match rest[here] {
                 b' ' => &mut spaces,
                 b'-' => &mut hyphens,
                 b'.' => &mut dots,
                 b'/' => &mut slashes,
                 _ => break false,
             };
-            match bytes.get(here + 1) {
-                Some(byte) if byte.is_ascii_digit() => *separated |= bit,
+            match rest.get(here + 1) {
+                Some(byte) if byte.is_ascii_digit() => *separated |= 1_u64 << (count - 1),
                 Some(_) => break false,
                 None => {
-                    (self.at_end, self.tail) = (true, Some(next));
+                    (self.at_end, self.tail) = (true, Some(rest[here]));
                     break false;
                 }
             }
             here += 1;
         };
-        (self.start, self.end, self.count) = (start, here, count);
-        self.touching = touching;
+        (self.start, self.end, self.count) = (start, start + here, count);
+        self.asked = 0;
+        let between = (1_u64 << (count - 1)) - 1;
+        self.touching = between & !(spaces | hyphens | dots | slashes);
         (self.spaces, self.hyphens, self.dots, self.slashes) = (spaces, hyphens, dots, slashes);
-        self.alike = alike;
+        if count >= Self::FOR_SUMS {
+            self.add();
+        }
+    }
+
+    /// Adds up what Luhn's formula needs.
+    fn add(&mut self) {
+        let mut sums = [0, 0];
+        let (mut alike, mut before) = (0, u8::MAX);
+        for (place, value) in self.values[..self.count].iter().enumerate() {
+            let (plain, doubled) = (u16::from(*value), DOUBLED[usize::from(*value)]);
+            let [even, odd] = if place % 2 == 0 {
+                [plain, doubled]
+            } else {
+                [doubled, plain]
+            };
+            alike |= u64::from(*value == before) << place;
+            before = *value;
+            sums = [sums[0] + even, sums[1] + odd];
+            (self.sums[0][place + 1], self.sums[1][place + 1]) = (sums[0], sums[1]);
+        }
+        self.alike = alike >> 1;
     }
 }
 
@@ -196,14 +223,15 @@ impl<'r> Digits<'r> {
         self.row.start + usize::from(self.row.places[self.first + length - 1]) + 1
     }
 
-    /// Whether the first `length` satisfy the Luhn formula (ISO/IEC 7812-1, annex B).
+    /// Whether the first `length`, at least [`Row::FOR_SUMS`], satisfy the Luhn formula (ISO/IEC 7812-1, annex B).
     pub(crate) fn luhn(self, length: usize) -> bool {
+        debug_assert!(length >= Row::FOR_SUMS, "shorter rows are not added up");
         let after = self.first + length;
         let sums = &self.row.sums[(after - 1) % 2];
         (sums[after] - sums[self.first]).is_multiple_of(10)
     }
 
-    /// Whether the first `length` are not all the same.
+    /// Whether the first `length`, at least [`Row::FOR_SUMS`], are not all the same.
     pub(crate) fn are_varied(self, length: usize) -> bool {
         ((self.row.alike >> self.first).trailing_ones() as usize) < length - 1
     }
@@ -254,8 +282,9 @@ mod tests {
                     let end = places[length - 1] + 1;
                     prop_assert_eq!(digits.values(length), &values);
                     prop_assert_eq!(digits.end(length), end);
-                    prop_assert_eq!(digits.luhn(length), luhn(&values));
-                    prop_assert_eq!(digits.are_varied(length), values.iter().any(|value| *value != values[0]));
+                    prop_assert!(length < Row::FOR_SUMS || digits.luhn(length) == luhn(&values));
+                    let varied = values.iter().any(|value| *value != values[0]);
+                    prop_assert!(length < Row::FOR_SUMS || digits.are_varied(length) == varied);
                     prop_assert_eq!(digits.ends() >> length & 1 == 1, !bytes.get(end).is_some_and(u8::is_ascii_digit));
                     let separators: Vec<u8> = bytes[at..end].iter().copied().filter(|byte| !byte.is_ascii_digit()).collect();
                     let one = separators.iter().all(|byte| matches!(byte, b' ' | b'-') && *byte == separators[0]);

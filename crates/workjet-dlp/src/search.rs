@@ -11,7 +11,7 @@ use crate::finding::Confidence;
 use crate::gate::sieve::ByteSet;
 use crate::gate::{self, Anchor, Gate};
 use crate::placeholder::{Placeholder, Placeholders};
-use crate::rules::{BUILT_IN, BuiltIn};
+use crate::rules::{BUILT_IN, BuiltIn, begins_number};
 use crate::run::Run;
 use crate::{Action, Detector, Preset};
 
@@ -369,10 +369,20 @@ impl Rules {
         let mut ahead = scratch.ahead.take().unwrap_or_default();
         let mut at = from;
         let step = loop {
-            let Some((place, anchors)) = self.gate.next(&mut ahead, window, at, until) else {
+            let Some((place, mut anchors)) = self.gate.next(&mut ahead, window, at, until) else {
                 break Err(at.max(until));
             };
             at = place;
+            if anchors & Anchor::Digits as u8 != 0 && !begins_number(window, at, &mut scratch.memo) {
+                anchors &= !(Anchor::Digits as u8);
+                if anchors == 0 {
+                    at += 1;
+                    if at >= until {
+                        break Err(at);
+                    }
+                    continue;
+                }
+            }
             if window.bytes[at] == b'[' {
                 match self.placeholders.at(&window.bytes[at..], window.last) {
                     Placeholder::No => {}
@@ -445,12 +455,12 @@ impl Rules {
         settled: bool,
         scratch: &mut Scratch,
     ) -> Option<Step> {
-        for &index in self.starts.rules(start) {
+        for &(index, anchor) in self.starts.rules(start) {
             let index = usize::from(index);
-            let rule = &self.rules[index];
-            if rule.anchor as u8 & anchors == 0 || actions[index] == Action::Off {
+            if anchor & anchors == 0 || actions[index] == Action::Off {
                 continue;
             }
+            let rule = &self.rules[index];
             match rule.verify(window, at, scratch) {
                 Verdict::No => {}
                 Verdict::More if settled => {}
@@ -517,8 +527,8 @@ impl Rule {
 struct Starts {
     /// By state and byte. A state stands for what came before: bytes after which the same rules can start share one.
     table: Vec<[Start; 256]>,
-    /// Lists of rules, each once. The first is empty.
-    lists: Vec<Vec<u16>>,
+    /// Lists of rules and their anchors, each once. The first is empty.
+    lists: Vec<Vec<(u16, u8)>>,
     /// The state after each byte.
     after: [u8; 256],
     after_escape: u8,
@@ -562,9 +572,9 @@ impl Starts {
         let table = (0..).zip(&states).map(|(state, can_follow)| {
             std::array::from_fn(|byte| {
                 let byte = byte as u8;
-                let starting: Vec<u16> = (0..rules.len())
+                let starting: Vec<(u16, u8)> = (0..rules.len())
                     .filter(|rule| can_follow[*rule] && rules[*rule].can_start(byte))
-                    .map(|rule| rule as u16)
+                    .map(|rule| (rule as u16, rules[rule].anchor as u8))
                     .collect();
                 // A bracket may begin a placeholder, so there is something to do even if no rule starts with it.
                 let from = usize::from(byte == b'[');
@@ -614,7 +624,7 @@ impl Starts {
         None
     }
 
-    fn rules(&self, start: Start) -> &[u16] {
+    fn rules(&self, start: Start) -> &[(u16, u8)] {
         &self.lists[usize::from(start.list)]
     }
 }

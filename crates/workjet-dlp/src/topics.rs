@@ -45,6 +45,18 @@ impl Topics {
         self.latest[topic as usize] > least
     }
 
+    /// The bytes from the latest word on the topic up to `at`, if it begins within reach.
+    pub(crate) fn since<'t>(
+        &mut self,
+        bytes: &'t [u8],
+        at: usize,
+        topic: Topic,
+        reach: usize,
+    ) -> Option<&'t [u8]> {
+        self.have(bytes, at, topic, reach)
+            .then(|| &bytes[self.latest[topic as usize] - 1..at])
+    }
+
     /// Whether the last word before `at` is one of those that only count there.
     pub(crate) fn end_with_last(&mut self, bytes: &[u8], at: usize, reach: usize) -> bool {
         self.have(bytes, at, Topic::Last, reach)
@@ -52,6 +64,9 @@ impl Topics {
     }
 
     fn read(&mut self, bytes: &[u8], at: usize) {
+        if at == self.to {
+            return;
+        }
         let least = at.saturating_sub(Self::REACH);
         if at < self.to {
             *self = Self::default();
@@ -84,26 +99,30 @@ impl Topics {
             end += 1;
         }
         let word = &bytes[place..end];
-        let Some(known) = VOCABULARY.find(word) else {
+        let Some(known) = VOCABULARY.find([&[], word]) else {
             return;
         };
-        for phrase in &known.phrases {
-            let mut start = place;
-            let stands = phrase.before.iter().rev().all(|expected| {
-                let before = word_before(bytes, start);
-                before.is_some_and(|(at, word)| {
-                    start = at;
-                    word.eq_ignore_ascii_case(expected.as_bytes())
-                })
-            });
-            if stands {
-                let run = run_of_letters(bytes, start, at);
-                let latest = &mut self.latest[phrase.topic as usize];
-                *latest = (*latest).max(run + 1);
-                if phrase.topic == Topic::Last {
-                    self.last_end = end;
-                }
+        for topic in &known.topics {
+            self.note(*topic, run_of_letters(bytes, place, at), end);
+        }
+        if !known.ends_phrase {
+            return;
+        }
+        let Some((start, before)) = word_before(bytes, place) else {
+            return;
+        };
+        if let Some(phrase) = VOCABULARY.find([before, word]) {
+            for topic in &phrase.topics {
+                self.note(*topic, run_of_letters(bytes, start, at), end);
             }
+        }
+    }
+
+    fn note(&mut self, topic: Topic, begins: usize, ends: usize) {
+        let latest = &mut self.latest[topic as usize];
+        *latest = (*latest).max(begins + 1);
+        if topic == Topic::Last {
+            self.last_end = ends;
         }
     }
 }
@@ -151,13 +170,15 @@ fn beginnings(bytes: &[u8], from: usize, to: usize) -> u64 {
 
 /// The word before the one that begins at `start`, and where it begins.
 pub(crate) fn word_before(bytes: &[u8], start: usize) -> Option<(usize, &[u8])> {
-    let least = start.saturating_sub(Topics::REACH);
-    let end = (least..start)
-        .rev()
-        .find(|place| bytes[*place].is_ascii_alphabetic())?
-        + 1;
-    let place = (least..end).rev().find(|place| begins(bytes, *place))?;
-    Some((place, &bytes[place..end]))
+    let before = &bytes[start.saturating_sub(Topics::REACH)..start];
+    let between = before.iter().rev().position(|byte| byte.is_ascii_alphabetic())?;
+    let end = start - between;
+    let least = start - before.len();
+    let mut place = end - 1;
+    while place > least && bytes[place - 1].is_ascii_alphabetic() && !begins(bytes, place) {
+        place -= 1;
+    }
+    begins(bytes, place).then(|| (place, &bytes[place..end]))
 }
 
 /// Where the letters before and at `start` begin, if that is within reach of `at`.
@@ -213,40 +234,59 @@ static BEGINNINGS: LazyLock<Beginnings> = LazyLock::new(|| {
     beginnings
 });
 
-/// A word that is or ends something that a rule looks for.
+/// A word, or a phrase of two, that a rule looks for; or the last word of such a phrase.
 struct Known {
-    word: &'static str,
-    phrases: Vec<Phrase>,
+    /// The word before, if it is a phrase, and the word.
+    words: [&'static [u8]; 2],
+    /// What it is about.
+    topics: Vec<Topic>,
+    ends_phrase: bool,
 }
 
-struct Phrase {
-    /// The words before it, if it is not looked for alone.
-    before: Vec<&'static str>,
-    topic: Topic,
-}
-
-/// All of these words, by a hash of their letters.
+/// All of them, by a hash of their letters.
 struct Vocabulary {
-    /// Places in `words`, counted from 1.
+    /// Places in `known`, counted from 1.
     slots: [u8; 1 << Vocabulary::BITS],
-    words: Vec<Known>,
+    known: Vec<Known>,
 }
 
 impl Vocabulary {
     const BITS: u32 = 10;
 
-    fn hash(word: &[u8]) -> usize {
+    fn hash(words: [&[u8]; 2]) -> usize {
+        let letters = words[0].iter().chain(b" ").chain(words[1]);
         let mix = |hash: u32, letter: &u8| (hash ^ u32::from(letter | 0x20)).wrapping_mul(0x0100_0193);
-        (word.iter().fold(0x811C_9DC5, mix).wrapping_mul(0x9E37_79B1) >> (32 - Self::BITS)) as usize
+        (letters.fold(0x811C_9DC5, mix).wrapping_mul(0x9E37_79B1) >> (32 - Self::BITS)) as usize
     }
 
-    fn find(&self, word: &[u8]) -> Option<&Known> {
-        let mut slot = Self::hash(word);
+    fn find(&self, words: [&[u8]; 2]) -> Option<&Known> {
+        let mut slot = Self::hash(words);
         loop {
             let place = self.slots[slot].checked_sub(1)?;
-            let known = &self.words[usize::from(place)];
-            if known.word.as_bytes().eq_ignore_ascii_case(word) {
+            let known = &self.known[usize::from(place)];
+            if known.words[1].eq_ignore_ascii_case(words[1]) && known.words[0].eq_ignore_ascii_case(words[0])
+            {
                 return Some(known);
+            }
+            slot = (slot + 1) % self.slots.len();
+        }
+    }
+
+    /// What is known about these words, nothing so far perhaps.
+    fn entry(&mut self, words: [&'static [u8]; 2]) -> &mut Known {
+        let mut slot = Self::hash(words);
+        loop {
+            let Some(place) = self.slots[slot].checked_sub(1) else {
+                self.known.push(Known {
+                    words,
+                    topics: Vec::new(),
+                    ends_phrase: false,
+                });
+                self.slots[slot] = u8::try_from(self.known.len()).expect("there are fewer than 256 words");
+                return self.known.last_mut().expect("one was added");
+            };
+            if self.known[usize::from(place)].words == words {
+                return &mut self.known[usize::from(place)];
             }
             slot = (slot + 1) % self.slots.len();
         }
@@ -254,31 +294,20 @@ impl Vocabulary {
 }
 
 static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
-    let mut words: Vec<Known> = Vec::new();
-    for (topic, phrase) in rules::topics() {
-        let mut before: Vec<&str> = phrase.split_whitespace().collect();
-        let Some(word) = before.pop() else { continue };
-        let place = words
-            .iter()
-            .position(|known| known.word == word)
-            .unwrap_or_else(|| {
-                words.push(Known {
-                    word,
-                    phrases: Vec::new(),
-                });
-                words.len() - 1
-            });
-        words[place].phrases.push(Phrase { before, topic });
+    let mut vocabulary = Vocabulary {
+        slots: [0; 1 << Vocabulary::BITS],
+        known: Vec::new(),
+    };
+    for (topic, spaced) in rules::topics() {
+        let (before, word) = spaced.trim().split_once(' ').unwrap_or(("", spaced.trim()));
+        debug_assert!(!word.contains(' '), "phrases are of two words");
+        vocabulary
+            .entry([before.as_bytes(), word.as_bytes()])
+            .topics
+            .push(topic);
+        vocabulary.entry([&[], word.as_bytes()]).ends_phrase |= !before.is_empty();
     }
-    let mut slots = [0; 1 << Vocabulary::BITS];
-    for (place, known) in (1..).zip(&words) {
-        let mut slot = Vocabulary::hash(known.word.as_bytes());
-        while slots[slot] != 0 {
-            slot = (slot + 1) % slots.len();
-        }
-        slots[slot] = place;
-    }
-    Vocabulary { slots, words }
+    vocabulary
 });
 
 #[cfg(test)]

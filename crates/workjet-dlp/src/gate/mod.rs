@@ -24,7 +24,8 @@ use sieve::{BLOCK, Before, ByteSet, Kind, ROW, Shape, Sieve, Sifted, WIDTH};
 pub(crate) enum Anchor {
     /// One of the rule's prefixes stands there, where a word may begin.
     Prefix = 1,
-    /// Seven digits, with separators between them at most.
+    /// A digit, and what may go on with a number; or a sign before them. Whether seven follow,
+    /// [`rules::begins_number`] says.
     Digits = 2,
     /// An `@` stands after it, with nothing before that could not be part of an address or a password in a URL.
     Sign = 4,
@@ -247,6 +248,9 @@ fn examine(ahead: &mut Ahead, bytes: &[u8], at: usize, kinds: u16) {
     let may_be = |kind: Kind| kinds >> kind & 1 == 1;
     if may_be(DIGITS) {
         digits(ahead, bytes, at);
+        if kinds == 1 << DIGITS {
+            return;
+        }
     }
     if may_be(SIGN) {
         sign(ahead, bytes, at);
@@ -301,47 +305,21 @@ static TRIPLES: LazyLock<Triples> = LazyLock::new(|| {
     triples
 });
 
-/// A digit begins a number if seven digits follow, each at most four separators after the last. What stands before them may
-/// belong to it.
+/// A digit may begin a number, and what stands before it may belong to that. Whether enough digits follow is not looked at
+/// before the search comes here: most digits stand within what has been found by then.
 fn digits(ahead: &mut Ahead, bytes: &[u8], at: usize) {
-    const ENOUGH: usize = 7;
-    const MAX_BETWEEN: usize = 4;
-    let (mut count, mut between) = (0, 0);
-    for byte in &bytes[at..] {
-        if byte.is_ascii_digit() {
-            (count, between) = (count + 1, 0);
-            if count == ENOUGH {
-                break;
-            }
-        } else if between < MAX_BETWEEN && is(OF_NUMBER, *byte) {
-            between += 1;
-        } else {
-            return;
-        }
-    }
-    if count < ENOUGH {
-        return;
-    }
     ahead.note(at, Anchor::Digits);
     // Two tokens begin with digits too: `512345678:AA…` and `1/120345678…`.
-    let plain = bytes[at..]
-        .iter()
-        .take(11)
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    if matches!(
-        (plain, bytes.get(at + plain)),
-        (8..=10, Some(b':')) | (1, Some(b'/'))
-    ) {
+    if let Some(near) = bytes[at..].first_chunk::<11>()
+        && (near[1] == b'/' || near[8] == b':' || near[9] == b':' || near[10] == b':')
+    {
         ahead.note(at, Anchor::Prefix);
     }
-    match bytes[..at] {
-        [.., b'+', b'('] | [.., b'(', b'+'] => {
+    if at > 0 && matches!(bytes[at - 1], b'+' | b'(') {
+        ahead.note(at - 1, Anchor::Digits);
+        if at > 1 && matches!(bytes[at - 2..at], [b'+', b'('] | [b'(', b'+']) {
             ahead.note(at - 2, Anchor::Digits);
-            ahead.note(at - 1, Anchor::Digits);
         }
-        [.., b'+' | b'('] => ahead.note(at - 1, Anchor::Digits),
-        _ => {}
     }
 }
 
@@ -604,17 +582,34 @@ fn piece(ahead: &mut Ahead, bytes: &[u8], at: usize) {
         }
         _ => {}
     }
-    for (before, piece) in &*PIECES {
+    let pieces = &*PIECES;
+    let second = bytes.get(at + 1).copied().unwrap_or(0);
+    if pieces.begin[usize::from(bytes[at] & 127)] >> (second & 127) & 1 == 0 {
+        return;
+    }
+    for (before, piece) in &pieces.listed {
         if bytes[at] == piece[0] && bytes[at..].starts_with(piece) && at >= *before {
             ahead.note(at - before, Anchor::Prefix);
         }
     }
 }
 
-/// Texts within tokens, and how many bytes stand before each.
-static PIECES: LazyLock<Vec<(usize, &[u8])>> = LazyLock::new(|| {
+/// Texts within tokens.
+struct Pieces {
+    /// And how many bytes of the token stand before each.
+    listed: Vec<(usize, &'static [u8])>,
+    /// Their first two bytes.
+    begin: [u128; 128],
+}
+
+static PIECES: LazyLock<Pieces> = LazyLock::new(|| {
     let pieces = rules::pieces().map(|(before, piece)| (before, piece.as_bytes()));
-    pieces.collect()
+    let listed: Vec<(usize, &[u8])> = pieces.collect();
+    let mut begin = [0; 128];
+    for (_, piece) in &listed {
+        begin[usize::from(piece[0])] |= 1 << piece[1];
+    }
+    Pieces { listed, begin }
 });
 
 fn last_dot(address: &[u8]) -> usize {
@@ -727,7 +722,7 @@ fn piece_shapes() -> Vec<Shape> {
         shapes.push([0, 1, 2, 3].map(|nth| one(address[dot - 1 + nth])));
     }
     let of_token = ByteSet::that(|byte| byte.is_ascii_graphic());
-    for (_, piece) in &*PIECES {
+    for (_, piece) in &PIECES.listed {
         shapes.push([0, 1, 2, 3].map(|place| piece.get(place).map_or(of_token, |byte| one(*byte))));
     }
     shapes

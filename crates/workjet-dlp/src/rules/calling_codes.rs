@@ -10,11 +10,10 @@ pub(super) fn plan(digits: &[u8]) -> Option<Plan> {
     if let [0, ..] = digits {
         return None;
     }
-    (1..=3.min(digits.len())).find_map(|length| {
-        let code = digits[..length]
-            .iter()
-            .fold(0, |code, digit| 10 * code + u16::from(*digit));
-        let index = PLANS.binary_search_by_key(&code, |plan| plan.0).ok()?;
+    let mut code = 0;
+    digits.iter().take(3).zip(1..).find_map(|(digit, length)| {
+        code = 10 * code + u16::from(*digit);
+        let index = usize::from(BY_CODE[usize::from(code)].checked_sub(1)?);
         let (_, least, most) = PLANS[index];
         Some(Plan {
             code,
@@ -24,6 +23,18 @@ pub(super) fn plan(digits: &[u8]) -> Option<Plan> {
         })
     })
 }
+
+/// For each code, its place in [`PLANS`], counted from 1.
+static BY_CODE: [u8; 1000] = {
+    assert!(PLANS.len() < 256, "places fit a byte");
+    let mut places = [0; 1000];
+    let mut index = 0;
+    while index < PLANS.len() {
+        places[PLANS[index].0 as usize] = index as u8 + 1;
+        index += 1;
+    }
+    places
+};
 
 pub(super) struct Plan {
     pub(super) code: u16,

@@ -119,6 +119,13 @@ fn domain(window: &Window<'_>, sign: usize) -> Result<Option<(usize, char)>, Not
     let mut best = None;
     let mut here = start;
     loop {
+        // Most bytes are plain; the rest of the loop would come to the same about them.
+        let most = (start + MAX_DOMAIN).min(label + MAX_LABEL);
+        let plain = &window.bytes[here..most.clamp(here, window.bytes.len())];
+        here += plain
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric())
+            .count();
         let peek = window.peek(here);
         let char = match peek {
             Peek::Char(char) => Some(char),
@@ -156,6 +163,9 @@ fn domain(window: &Window<'_>, sign: usize) -> Result<Option<(usize, char)>, Not
 
 /// A letter, a digit, or a mark that stands with letters: accents, and what joins consonants in the scripts of India.
 fn of_word(char: char) -> bool {
+    if char.is_ascii() {
+        return char.is_ascii_alphanumeric();
+    }
     char.is_alphanumeric()
         || matches!(char, '\u{300}'..='\u{36F}' | '\u{E3A}' | '\u{E47}'..='\u{E4E}' | '\u{1039}' | '\u{103A}' | '\u{17D2}')
         || matches!(u32::from(char), 0x900..=0xDFF if u32::from(char) & 0x7F == 0x4D || char == '\u{DCA}')
@@ -163,6 +173,9 @@ fn of_word(char: char) -> bool {
 
 /// Letters only and at least two, or an encoded one (RFC 5890).
 fn is_top_level(label: &[u8]) -> bool {
+    if label.len() >= 2 && label.iter().all(u8::is_ascii_alphabetic) {
+        return true;
+    }
     let Ok(text) = std::str::from_utf8(label) else {
         return false;
     };

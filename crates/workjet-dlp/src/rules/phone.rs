@@ -12,7 +12,7 @@ use crate::topics::{Topic, Topics, word_before};
 
 /// E.164 allows 15 digits; `00` and `(0)` may come on top.
 const MAX_DIGITS: usize = 18;
-const MIN_DIGITS: usize = 7;
+pub(super) const MIN_DIGITS: usize = 7;
 const MAX_GROUPS: usize = 7;
 
 /// Each digit with at most two separators, `+`, a parenthesis, and an extension.
@@ -224,7 +224,7 @@ static GROUPS: [u8; 1 << 12] = {
 
 /// Whether the digits from here on end before they could make a number, whatever separates them. A glance, before words are
 /// read.
-fn is_too_short(window: &Window<'_>, at: usize) -> bool {
+pub(super) fn is_too_short(window: &Window<'_>, at: usize) -> bool {
     /// A closing parenthesis, two separators, and an opening one.
     const MAX_BETWEEN: usize = 4;
     let (mut count, mut between) = (0, 0);
@@ -369,12 +369,17 @@ impl Number {
     }
 
     /// Whether the groups so far are a telephone number.
+    #[inline]
     fn kind(&self) -> Option<Confidence> {
-        let digits = &self.digits[..self.count];
-        let lengths = &self.lengths[..self.groups];
-        if digits.len() < MIN_DIGITS {
+        if self.count < MIN_DIGITS {
             return None;
         }
+        self.kind_of_many()
+    }
+
+    fn kind_of_many(&self) -> Option<Confidence> {
+        let digits = &self.digits[..self.count];
+        let lengths = &self.lengths[..self.groups];
         if self.plus {
             return international(digits).then_some(Confidence::High);
         }
@@ -561,32 +566,28 @@ pub(super) fn is_announced(window: &Window<'_>, at: usize, topics: &mut Topics) 
     const REACH: usize = 48;
     const NEAR: usize = 28;
     let bytes = window.bytes;
-    let phone = topics.have(bytes, at, Topic::Phone, NEAR);
-    let calling = topics.have(bytes, at, Topic::Calling, REACH);
-    let last = topics.have(bytes, at, Topic::Last, REACH);
-    if !phone && !calling && !last {
-        return false;
-    }
     // The words must stand close: another number between belongs to them instead.
-    let near = &bytes[at.saturating_sub(REACH)..at];
-    let reach = near
-        .iter()
-        .rev()
-        .take_while(|byte| !byte.is_ascii_digit())
-        .count();
-    if phone && topics.have(bytes, at, Topic::Phone, reach.min(NEAR)) {
+    let mut said = |topic: Topic, reach: usize| {
+        let since = topics.since(bytes, at, topic, reach);
+        since.is_some_and(|since| !since.iter().any(u8::is_ascii_digit))
+    };
+    if said(Topic::Phone, NEAR) {
         return true;
     }
-    let ends_with = |words: &[&str]| {
-        word_before(bytes, at).is_some_and(|(start, word)| {
-            start + reach >= at
-                && words
-                    .iter()
-                    .any(|listed| word.eq_ignore_ascii_case(listed.as_bytes()))
+    let calling = said(Topic::Calling, REACH) && {
+        const LINKS: [&str; 5] = ["at", "on", "to", "is", "under"];
+        let last = word_before(bytes, at);
+        last.is_some_and(|(_, word)| {
+            LINKS
+                .iter()
+                .any(|link| word.eq_ignore_ascii_case(link.as_bytes()))
         })
     };
-    calling && topics.have(bytes, at, Topic::Calling, reach) && ends_with(&["at", "on", "to", "is", "under"])
-        || (last && topics.end_with_last(bytes, at, reach) && !near.trim_ascii_end().ends_with(b"="))
+    let near = &bytes[at.saturating_sub(REACH)..at];
+    calling
+        || (said(Topic::Last, REACH)
+            && topics.end_with_last(bytes, at, REACH)
+            && !near.trim_ascii_end().ends_with(b"="))
 }
 
 #[rustfmt::skip]
@@ -622,6 +623,14 @@ struct NotYet;
 /// Includes `x123`, ` ext. 123` and the like.
 fn extension(window: &Window<'_>, end: usize) -> Result<usize, NotYet> {
     let rest = &window.bytes[end..];
+    // Most numbers end with a sentence, a line or a value; or a word follows that has nothing to do with extensions.
+    match *rest {
+        [first, ..] if !matches!(first, b'x' | b'X' | b'e' | b'E' | b' ' | b',') => return Ok(end),
+        [b' ', second, ..] if !matches!(second, b'x' | b'X' | b'e' | b'E') => return Ok(end),
+        [b',', second, ..] if second != b' ' => return Ok(end),
+        [b',', b' ', third, ..] if !matches!(third, b'e' | b'E') => return Ok(end),
+        _ => {}
+    }
     let rest = &rest[..rest.len().min(MAX_EXTENSION)];
     let ended = !window.last && rest.len() < MAX_EXTENSION;
     let mut longest = end;

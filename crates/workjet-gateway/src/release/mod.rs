@@ -21,6 +21,14 @@
 //! Token probabilities spell the text once more where no detector sees it. They are taken out while the policy can
 //! change or stop text.
 //!
+//! # Values that come back
+//!
+//! Where the request's policy says `tokenize`, the provider saw tokens such as `[EMAIL:7f3a9c]`, and its reply may repeat
+//! them. [With the request's vault](ReplyScanner::with_vault), what leaves the scan passes one more stage that puts the
+//! client's own values in their places: in whatever may be rewritten, and in the arguments of tool calls in such a way that
+//! they stay JSON. What may be the beginning of one of the vault's tokens waits like what may begin a match. The scan sees
+//! tokens and never values, so what comes back is neither found nor stopped, and what a model adds of its own is both.
+//!
 //! ```
 //! use serde_json::json;
 //! use workjet_dlp::{Engine, Policy};

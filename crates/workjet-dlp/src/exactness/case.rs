@@ -35,8 +35,11 @@ pub struct Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = String::from_utf8_lossy(&self.text);
-        write!(f, "{}\n  text {text:?}\n  cuts {:?}", self.what, self.cuts)
+        match std::str::from_utf8(&self.text) {
+            Ok(text) => write!(f, "{}\n  text {text:?}", self.what)?,
+            Err(_) => write!(f, "{}\n  text b\"{}\"", self.what, self.text.escape_ascii())?,
+        }
+        write!(f, "\n  cuts {:?}", self.cuts)
     }
 }
 
@@ -45,8 +48,11 @@ impl Mistake {
     #[must_use]
     pub fn smaller(self, setting: &Setting, policy: &Policy) -> Self {
         let fails = |text: &[u8], cuts: &[usize]| {
-            let case = Case::new(setting, text, policy).with_minimality().ok()?;
-            case.check_cut(cuts).err()
+            let case = match Case::new(setting, text, policy).with_minimality() {
+                Ok(case) => case,
+                Err(mistake) => return Some(mistake),
+            };
+            case.check_whole().err().or_else(|| case.check_cut(cuts).err())
         };
         let mut smallest = self;
         let mut part = smallest.text.len().max(2) / 2;
@@ -190,8 +196,12 @@ impl<'c> Case<'c> {
     }
 
     fn mistake(&self, what: impl Into<String>, cuts: &[usize]) -> Mistake {
+        let patterns = self.setting.patterns.iter();
+        let patterns: Vec<_> = patterns
+            .map(|pattern| (&pattern.regex, pattern.max_len))
+            .collect();
         Mistake {
-            what: format!("{}\n  policy {:?}", what.into(), self.policy),
+            what: format!("{}\n  {:?}\n  patterns {patterns:?}", what.into(), self.policy),
             text: self.text.to_vec(),
             cuts: cuts.to_vec(),
         }

@@ -3,70 +3,143 @@
 //! It is another one than the engine's: the engine follows threads of an NFA, this is a DFA that was made beforehand.
 
 use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::nfa::thompson::NFA;
+use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
-use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
+use regex_syntax::hir::{Hir, HirKind};
 
 use super::patterns::Pattern;
 
-/// A pattern's automaton.
+/// A pattern's automata.
+#[derive(Clone, Debug)]
 pub(super) struct CustomLive {
-    dfa: dense::DFA<Vec<u32>>,
+    dfa: Dfa,
+    /// The same without assertions. Some can be seen never to hold before the bytes for them are there; that is more than a shape
+    /// has to know.
+    shape: Dfa,
     longest: usize,
 }
 
+type Dfa = dense::DFA<Vec<u32>>;
+
 impl CustomLive {
     pub(super) fn new(pattern: &Pattern) -> Self {
-        let config = dense::Config::new()
-            .match_kind(MatchKind::LeftmostFirst)
-            .start_kind(StartKind::Anchored)
-            // A letter that is not ASCII near a boundary ends what the automaton can say.
-            .unicode_word_boundary(true);
+        let config = |kind| {
+            dense::Config::new()
+                .match_kind(kind)
+                .start_kind(StartKind::Anchored)
+                // A letter that is not ASCII near a boundary ends what the automaton can say.
+                .unicode_word_boundary(true)
+        };
+        let built = "small patterns have small automata";
         let dfa = dense::Builder::new()
-            .configure(config)
-            .syntax(syntax::Config::new())
+            .configure(config(MatchKind::LeftmostFirst))
             .build(&pattern.regex)
-            .expect("small patterns have small automata");
+            .expect(built);
+        let hir = regex_syntax::parse(&pattern.regex).expect("the engine took it");
+        let nfa = NFA::compiler()
+            .build_from_hir(&without_assertions(hir))
+            .expect(built);
+        let shape = dense::Builder::new()
+            .configure(config(MatchKind::All))
+            .build_from_nfa(&nfa)
+            .expect(built);
         Self {
             dfa,
+            shape,
             longest: pattern.max_len.unwrap_or(usize::MAX),
         }
     }
 
     /// The number of bytes of the text with which nothing that follows could decide about a match at `at`; more than there are if
     /// something could.
-    pub(super) fn dies_at(&mut self, text: &[u8], at: usize) -> usize {
+    pub(super) fn dies_at(&self, text: &[u8], at: usize) -> usize {
         let input = Input::new(text).span(at..text.len()).anchored(Anchored::Yes);
         let config = start::Config::from_input_forward(&input);
-        let Ok(mut state) = self.dfa.start_state(&config) else {
+        let starts = (self.dfa.start_state(&config), self.shape.start_state(&config));
+        let (Ok(mut state), Ok(mut shape)) = starts else {
             return usize::MAX;
         };
         for (read, byte) in text[at..].iter().enumerate() {
             state = self.dfa.next_state(state, *byte);
+            shape = self.shape.next_state(shape, *byte);
             if self.dfa.is_quit_state(state) {
                 return usize::MAX;
             }
+            let undecided = match next_decides(&self.dfa, state) {
+                Next::Decides => true,
+                Next::IsNone => !self.dfa.is_dead_state(state) && wants_bytes(&self.shape, shape),
+                Next::IsOne => wants_bytes(&self.dfa, state),
+            };
             // One character more may be asked about, and be of up to four bytes.
-            if !self.is_open(state) || read >= self.longest.saturating_add(4) {
-                return at + read + 1;
+            if !undecided || read >= self.longest.saturating_add(4) {
+                return whole_character(text, at + read);
             }
         }
         usize::MAX
     }
+}
 
-    /// Whether what follows makes a difference: another byte can lead on, or whether it is a match depends on what comes next.
-    fn is_open(&self, state: regex_automata::util::primitives::StateID) -> bool {
-        if self.dfa.is_dead_state(state) {
-            return false;
-        }
-        let dead = |state| self.dfa.is_dead_state(state);
-        let matches = |state| self.dfa.is_match_state(state);
-        let at_end = matches(self.dfa.next_eoi_state(state));
-        (0..=u8::MAX).any(|byte| {
-            let next = self.dfa.next_state(state, byte);
-            matches(next) != at_end
-                || self.dfa.is_quit_state(next)
-                || (!dead(next) && (0..=u8::MAX).any(|byte| !dead(self.dfa.next_state(next, byte))))
+/// The end of the character of which a byte stands at `at`: an assertion may wait for all of it.
+fn whole_character(text: &[u8], at: usize) -> usize {
+    let more = text[at + 1..]
+        .iter()
+        .take_while(|byte| matches!(byte, 0x80..=0xBF))
+        .count();
+    let end = at + 1 + more;
+    if end == text.len() && !text[at].is_ascii() {
+        usize::MAX
+    } else {
+        end
+    }
+}
+
+/// What the byte after a state, or the end, says about a match that ends there.
+enum Next {
+    /// Whether it is one.
+    Decides,
+    /// Nothing: it is none.
+    IsNone,
+    /// Nothing: it is one.
+    IsOne,
+}
+
+fn next_decides(dfa: &Dfa, state: StateID) -> Next {
+    let at_end = dfa.is_match_state(dfa.next_eoi_state(state));
+    let decides = (0..=u8::MAX).any(|byte| {
+        let next = dfa.next_state(state, byte);
+        dfa.is_match_state(next) != at_end || dfa.is_quit_state(next)
+    });
+    match (decides, at_end) {
+        (true, _) => Next::Decides,
+        (false, true) => Next::IsOne,
+        (false, false) => Next::IsNone,
+    }
+}
+
+/// Whether some byte leads on, further than to the match that the automaton shows one byte late.
+fn wants_bytes(dfa: &Dfa, state: StateID) -> bool {
+    let dead = |state| dfa.is_dead_state(state);
+    !dead(state)
+        && (0..=u8::MAX).any(|byte| {
+            let next = dfa.next_state(state, byte);
+            !dead(next) && (0..=u8::MAX).any(|byte| !dead(dfa.next_state(next, byte)))
         })
+}
+
+fn without_assertions(hir: Hir) -> Hir {
+    let each = |parts: Vec<Hir>| parts.into_iter().map(without_assertions).collect();
+    match hir.into_kind() {
+        HirKind::Look(_) | HirKind::Empty => Hir::empty(),
+        HirKind::Literal(literal) => Hir::literal(literal.0),
+        HirKind::Class(class) => Hir::class(class),
+        HirKind::Capture(capture) => without_assertions(*capture.sub),
+        HirKind::Concat(parts) => Hir::concat(each(parts)),
+        HirKind::Alternation(parts) => Hir::alternation(each(parts)),
+        HirKind::Repetition(mut repetition) => {
+            *repetition.sub = without_assertions(*repetition.sub);
+            Hir::repetition(repetition)
+        }
     }
 }

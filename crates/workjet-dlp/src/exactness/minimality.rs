@@ -6,7 +6,6 @@
 
 use std::cell::RefCell;
 
-use super::custom_live::CustomLive;
 use super::reference::Decided;
 use super::setting::Setting;
 use super::shapes::{Shape, shapes};
@@ -29,7 +28,6 @@ pub(super) fn earliest_live(
     decided: &Decided,
 ) -> Result<Vec<usize>, String> {
     SHAPES.with_borrow_mut(|shapes| {
-        let mut customs: Vec<CustomLive> = setting.patterns.iter().map(CustomLive::new).collect();
         let rules: Vec<&Rule> = setting.engine.inner().rules.iter().collect();
         let mut earliest = vec![usize::MAX; text.len() + 1];
         // What is passed over for good, from left to right: a place may be kept until its last shape has died.
@@ -45,7 +43,7 @@ pub(super) fn earliest_live(
                     continue;
                 }
                 let death = if rule.finds() == "a custom pattern" {
-                    customs[index - first_custom.unwrap_or(0)].dies_at(text, at)
+                    setting.customs[index - first_custom.unwrap_or(0)].dies_at(text, at)
                 } else {
                     dies_at(shapes, rule, text, at)
                 };
@@ -127,27 +125,26 @@ fn is_announced(rule: &Rule, before: &[u8], values: &[&str]) -> bool {
             };
             let url = value.find('@').unwrap_or(value.len());
             let verdict = rule.verify(&window, before.len(), &mut Scratch::default());
-            matches!(verdict, Verdict::Match(hit) if hit.end >= before.len() + url)
+            matches!(verdict, Verdict::Match(hit) if hit.run.is_some() || hit.end >= before.len() + url)
         })
 }
 
 /// With how many bytes it is clear that no placeholder begins here, or that one does; `None` if they are the beginning of one.
 fn placeholder_dies(setting: &Setting, rest: &[u8]) -> Option<usize> {
-    let begins = |count: usize| {
-        setting.engine.detectors().any(|detector| {
-            let name = detector.as_str();
-            let forms = [
-                format!("[REDACTED:{name}]"),
-                format!("[HASH:{name}:0000000000000000]"),
-                format!("[{}:000000]", name.to_ascii_uppercase()),
-            ];
-            forms.iter().any(|form| {
-                let alike = |(form, byte): (u8, u8)| {
-                    form == byte || (form == b'0' && matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-                };
-                form.len() > count && form.bytes().zip(rest[..count].iter().copied()).all(alike)
-            })
-        })
-    };
-    (1..=rest.len()).find(|count| !begins(*count))
+    if rest.first() != Some(&b'[') {
+        return Some(1);
+    }
+    let alike =
+        |form: u8, byte: u8| form == byte || (form == b'0' && matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let read = setting.placeholders.iter().map(|form| {
+        let same = form
+            .bytes()
+            .zip(rest)
+            .take_while(|(form, byte)| alike(*form, **byte))
+            .count();
+        // A whole one is known for what it is; of a part, the next byte decides.
+        if same == form.len() { same } else { same + 1 }
+    });
+    let dies = read.max().unwrap_or(1);
+    (dies <= rest.len()).then_some(dies)
 }

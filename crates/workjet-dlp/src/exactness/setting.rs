@@ -1,5 +1,6 @@
 //! Engines and policies that texts are checked with: with packs and without, with patterns of all kinds, with every action.
 
+use super::custom_live::CustomLive;
 use super::dice::Dice;
 use super::patterns::{Pattern, pattern};
 use crate::{Action, Allow, Detector, Engine, Policy, Preset};
@@ -13,6 +14,10 @@ pub struct Setting {
     pub patterns: Vec<Pattern>,
     /// Whether [`ALLOWED`] pass.
     allows: bool,
+    /// What says whether the patterns can still match.
+    pub(super) customs: Vec<CustomLive>,
+    /// Placeholders, with zeros for hexadecimal digits.
+    pub(super) placeholders: Vec<String>,
 }
 
 const PRESETS: [Preset; 3] = [Preset::Standard, Preset::Health, Preset::European];
@@ -64,10 +69,20 @@ impl Setting {
         let engine = builder
             .build()
             .expect("every pattern is bounded and has its own name");
+        let forms = |detector: &Detector| {
+            [
+                format!("[REDACTED:{detector}]"),
+                format!("[HASH:{detector}:0000000000000000]"),
+                format!("[{}:000000]", detector.as_str().to_ascii_uppercase()),
+            ]
+        };
+        let placeholders = engine.detectors().flat_map(forms).collect();
         Self {
             engine,
+            customs: patterns.iter().map(CustomLive::new).collect(),
             patterns,
             allows,
+            placeholders,
         }
     }
 

@@ -22,6 +22,7 @@ pub(super) struct Shape {
 
 /// All of them; at least one for every built-in rule.
 pub(super) fn shapes() -> Vec<Shape> {
+    let label = format!("{LETTER}(?:-*{LETTER})*");
     let mut shapes = vec![
         shape(
             "private keys in PEM",
@@ -128,6 +129,11 @@ pub(super) fn shapes() -> Vec<Shape> {
             &[&phone(r"\(?", &format!("(?:1{GAP})?[2-9]{GAP}[0-8]"), 8)],
         ),
         shape("telephone numbers", no_number, &[&phone("", r"\([1-9]", 10)]),
+        shape(
+            "telephone numbers",
+            no_number,
+            &[&phone("", &format!(r"8{GAP}\([0-9]"), 10)],
+        ),
         said(
             "telephone numbers",
             no_number,
@@ -139,7 +145,7 @@ pub(super) fn shapes() -> Vec<Shape> {
             no_letter,
             &[
                 &format!(
-                    r"{LETTER}(?:[!#$%'*+\-^_~]|{LETTER}|\.(?:[!#$%'*+\-^_~]|{LETTER}))*@(?:{LABEL}\.)*{LABEL}"
+                    r"{LETTER}(?:[!#$%'*+\-^_~]|{LETTER}|\.(?:[!#$%'*+\-^_~]|{LETTER}))*@(?:{label}\.)*{label}"
                 ),
                 r"(?s-u:[^@]{1,64}@(?:[^.]{1,63}\.)*[^.]{1,63}.)",
                 r"(?s-u:[^@]{1,64}@.{0,258})",
@@ -171,8 +177,11 @@ pub(super) fn shapes() -> Vec<Shape> {
 
 const SPACES: &str = r"\x00-\x20\x7f";
 const USERINFO: &str = r#"(?-u:[!-~&&[^/?\#@"'`<>\\]])"#;
-const LETTER: &str = r"[\w\p{N}&&[^_]]";
-const LABEL: &str = r"[\w\p{N}&&[^_]](?:-*[\w\p{N}&&[^_]])*";
+/// A letter, a digit, or the beginning of any character that is not ASCII: such a character counts once it is there.
+const LETTER: &str = concat!(
+    r"(?:[\w\p{N}&&[^_]]|",
+    r"(?-u:(?:[\xC2-\xDF]|[\xE0-\xEF][\x80-\xBF]?|[\xF0-\xF4][\x80-\xBF]{0,2})\xFF))"
+);
 /// What may stand between two digits of a telephone number.
 const GAP: &str = r"(?:\)?[ \-./]{0,2}\(?)";
 

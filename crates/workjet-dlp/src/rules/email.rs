@@ -90,6 +90,10 @@ fn local_part(window: &Window<'_>, at: usize) -> Result<usize, Local> {
         let char = match window.peek(here) {
             Peek::Char(char) => char,
             Peek::Edge => return Err(Local::EndsAt(here)),
+            // The beginning of a character of at least two bytes.
+            Peek::Unknown if here < window.bytes.len() && here - at + 2 > MAX_LOCAL => {
+                return Err(Local::TooLong);
+            }
             Peek::Unknown => return Err(Local::Unknown),
         };
         let dot_before = window.byte_before(here) == Some(b'.');

@@ -11,7 +11,7 @@ pub(super) const IBAN_LONGEST: usize = MAX_IBAN + MAX_IBAN / 4 + 1;
 const MAX_IBAN: usize = 34;
 
 pub(super) fn iban_starts(byte: u8) -> bool {
-    byte.is_ascii_uppercase()
+    IBANS.iter().any(|(country, _)| country.as_bytes()[0] == byte)
 }
 
 /// An international bank account number ([ISO 13616](https://www.swift.com/resource/iban-registry-pdf)): its country's length and a

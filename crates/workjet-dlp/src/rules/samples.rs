@@ -17,6 +17,7 @@ pub(crate) struct Sample {
 
 /// One kind of value: the rule that finds it, as [`Engine::rules`](crate::Engine::rules) calls it, and how it is made.
 pub(crate) struct Kind {
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests ask for it"))]
     pub(crate) rule: &'static str,
     pub(crate) rows: usize,
     make: fn(&mut Dice<'_>, usize) -> Sample,
@@ -160,6 +161,8 @@ fn vendor(dice: &mut Dice<'_>, format: &Format) -> String {
             token += std::str::from_utf8(&base62_crc32(token.as_bytes())).expect("base62 is ASCII");
         }
         "sendgrid" => token.replace_range(22..23, "."),
+        "authress" => token.replace_range(20..25, ".acc-"),
+        "telnyx" => token.replace_range(32..33, "_"),
         "1password" if format.prefix == "A3-" => {
             for place in [6, 13, 19, 25, 31] {
                 token.replace_range(place..=place, "-");

@@ -135,6 +135,7 @@ impl Shape {
     fn verify(&self, window: &Window<'_>, at: usize) -> Verdict {
         let mut here = at;
         let mut goes_on = None;
+        let mut complete = false;
         for part in self.parts {
             let rest = &window.bytes[here..];
             let length = match *part {
@@ -151,6 +152,7 @@ impl Shape {
                         };
                     }
                     goes_on = Some(alphabet).filter(|_| least < most);
+                    complete = length == most;
                     length
                 }
                 Part::Uuid => {
@@ -178,7 +180,7 @@ impl Shape {
                 }
                 _ => {}
             }
-        } else if here == window.bytes.len() && !window.last {
+        } else if here == window.bytes.len() && !complete && !window.last {
             return Verdict::More;
         }
         let token = &window.bytes[at..here];

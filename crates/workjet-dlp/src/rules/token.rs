@@ -31,7 +31,8 @@ pub(super) fn pem(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     let of_label = |byte: &&u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b' ';
     let length = rest.iter().take(MAX_LABEL + 1).take_while(of_label).count();
     let (label, after) = rest.split_at(length);
-    if length > MAX_LABEL {
+    let of_private_key = label.ends_with(b"PRIVATE KEY") || label.ends_with(b"PRIVATE KEY BLOCK");
+    if length > MAX_LABEL || (!after.is_empty() && !of_private_key) {
         return Verdict::No;
     }
     if !after.starts_with(DASHES) {
@@ -40,9 +41,6 @@ pub(super) fn pem(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
         } else {
             Verdict::No
         };
-    }
-    if !(label.ends_with(b"PRIVATE KEY") || label.ends_with(b"PRIVATE KEY BLOCK")) {
-        return Verdict::No;
     }
     let end = at + BEGIN.len() + length + DASHES.len();
     match window.byte(end) {

@@ -1,17 +1,17 @@
 //! May this caller ask for this model, now?
 //!
 //! The second stage. Quota is reserved before the body is read, so that a caller over the limit costs neither a parse nor
-//! a scan, only the entry of the refusal in the log. Then the body is read and parsed, once, and the model's name is
-//! resolved within the caller's own tenant.
+//! a scan, only the entry of the refusal in the log. Then the body is read, and the model's name, which stands at its top,
+//! is resolved within the caller's own tenant.
 //! A request that is refused later has still cost one request.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
-use serde_json::Value;
 use workjet_dlp::Vault;
 use workjet_router::{Inbound, Preview, Resolved};
 use workjet_tenant::{Charge, Decision, LimitKey, RequestId, Scope, Standing};
@@ -80,10 +80,8 @@ pub(crate) struct Parts {
     pub(crate) resolved: Resolved,
     /// The headers that may be passed on, not yet looked into either.
     pub(crate) headers: HeaderMap,
-    /// The body, parsed and untrusted.
-    pub(crate) body: Value,
-    /// How long the body was.
-    pub(crate) body_bytes: usize,
+    /// The body as the client wrote it, untrusted.
+    pub(crate) body: Bytes,
     /// For the values that leave as tokens, if the policy makes any.
     pub(crate) vault: Option<Vault>,
 }
@@ -91,7 +89,7 @@ pub(crate) struct Parts {
 impl Admitted {
     /// How long the body was.
     pub(crate) const fn body_bytes(&self) -> usize {
-        self.0.body_bytes
+        self.0.body.len()
     }
 
     /// Takes it apart, for the scan.
@@ -124,7 +122,7 @@ pub async fn admit(
     let settings = Arc::clone(core.settings(caller.scope().tenant()));
     let standings = reserve(core, host, &settings, caller.scope(), &ticket).await?;
     match read(core, host, &settings, &ticket, body).await {
-        Ok((body, body_bytes, preview, resolved)) => {
+        Ok((body, preview, resolved)) => {
             let (scope, headers) = (caller.scope().clone(), passed(headers));
             let vault = settings.tokenizes().then(|| core.vault(&ticket.id));
             Ok(Admitted(Parts {
@@ -136,7 +134,6 @@ pub async fn admit(
                 resolved,
                 headers,
                 body,
-                body_bytes,
                 vault,
             }))
         }
@@ -192,25 +189,19 @@ async fn read(
     settings: &Settings,
     ticket: &Ticket,
     body: Body,
-) -> Result<(Value, usize, Preview, Resolved), Refusal> {
-    let raw = receive(core, host, body, core.max_body).await?;
-    let text = std::str::from_utf8(&raw).map_err(|_| Refusal::invalid("the request body is not UTF-8"))?;
-    let body: Value = serde_json::from_str(text).map_err(|error| {
-        // Where, not what: the parser's own words could quote the text.
-        Refusal::invalid(format!(
-            "the request body is not valid JSON (line {}, column {})",
-            error.line(),
-            error.column()
-        ))
-    })?;
+) -> Result<(Bytes, Preview, Resolved), Refusal> {
+    let body = receive(core, host, body, core.max_body).await?;
+    if std::str::from_utf8(&body).is_err() {
+        return Err(Refusal::invalid("the request body is not UTF-8"));
+    }
     let preview = ticket
         .inbound
-        .preview(&body)
+        .preview_json(&body)
         .map_err(|error| Refusal::from(workjet_router::ApiError::from(error)))?;
     let resolved = settings
         .resolve(&preview.model)
         .ok_or_else(Refusal::model_not_found)?;
-    Ok((body, raw.len(), preview, resolved))
+    Ok((body, preview, resolved))
 }
 
 /// Closes the reservation of a request that cost what it said: one request.

@@ -4,13 +4,13 @@
 //! redacts is rewritten, what it blocks, or what cannot be rewritten, refuses the request. Only then is the body read
 //! as a chat request, so everything downstream works on the inspected text and nothing else exists any more.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::HeaderMap;
-use serde_json::Value;
 use workjet_audit::Direction;
-use workjet_dlp::{Finding, Vault, Verdict};
-use workjet_router::{ApiError, ChatRequest, Inbound, Resolved};
+use workjet_dlp::{Finding, ScannedJson, Vault, Verdict};
+use workjet_router::{ApiError, ChatRequest, Inbound, RequestError, Resolved, Written};
 use workjet_tenant::{Scope, Standing};
 
 use crate::Refusal;
@@ -113,7 +113,7 @@ pub fn inspect(admitted: Admitted) -> Result<Inspected, Refusal> {
         preview,
         resolved,
         headers,
-        mut body,
+        body,
         mut vault,
         ..
     } = admitted.into_parts();
@@ -125,9 +125,18 @@ pub fn inspect(admitted: Admitted) -> Result<Inspected, Refusal> {
     };
 
     let (engine, shape) = (&settings.engine, coverage::request(ticket.inbound));
-    let report = match &mut vault {
-        Some(vault) => engine.redact_json_with_vault(&mut body, shape, &settings.request, vault),
-        None => engine.redact_json(&mut body, shape, &settings.request),
+    let scanned = match &mut vault {
+        Some(vault) => engine.scan_json_with_vault(&body, shape, &settings.request, vault),
+        None => engine.scan_json(&body, shape, &settings.request),
+    };
+    let ScannedJson { json, report } = match scanned {
+        Ok(scanned) => scanned,
+        Err(invalid) => {
+            return refuse(
+                Refusal::invalid(format!("the request body is {invalid}")),
+                findings,
+            );
+        }
     };
     let vault = vault.filter(|vault| !vault.is_empty()).map(Arc::new);
     findings.add(Direction::Request, &report.findings);
@@ -153,11 +162,11 @@ pub fn inspect(admitted: Admitted) -> Result<Inspected, Refusal> {
             );
         }
     }
-    if ticket.purpose == Purpose::CountTokens && body.get("max_tokens").is_none() {
-        // The one field that a count lacks and a chat needs. It is taken out again before it is sent.
-        body["max_tokens"] = Value::from(1);
-    }
-    let chat = match ticket.inbound.parse(body) {
+    let json = match json {
+        Cow::Borrowed(_) => Vec::from(body),
+        Cow::Owned(json) => json,
+    };
+    let chat = match read(&ticket, json) {
         Ok(chat) => chat,
         Err(error) => return refuse(ApiError::from(error).into(), findings),
     };
@@ -181,6 +190,19 @@ pub fn inspect(admitted: Admitted) -> Result<Inspected, Refusal> {
         findings,
         vault,
     })
+}
+
+/// Reads what was scanned as a request of its dialect.
+fn read(ticket: &Ticket, json: Vec<u8>) -> Result<ChatRequest, RequestError> {
+    if ticket.purpose == Purpose::CountTokens
+        && let Ok(mut written) = Written::read(&json)
+        && written.get("max_tokens").is_none()
+    {
+        // The one field that a count lacks and a chat needs. It is taken out again before it is sent.
+        written.set("max_tokens", b"1");
+        return ticket.inbound.parse_json(written.to_vec());
+    }
+    ticket.inbound.parse_json(json)
 }
 
 fn blocked(finding: &Finding) -> Refusal {

@@ -12,10 +12,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
-use serde_json::Value;
 use url::Url;
 use workjet_audit::{Entry, Kind};
-use workjet_router::{ApiError, ProviderRequest, Target, auth_header};
+use workjet_router::{ApiError, ProviderRequest, Target, Written, auth_header};
 use workjet_tenant::Scope;
 
 pub(crate) use self::outcome::record_outcome;
@@ -184,11 +183,10 @@ fn key_header(provider: &Provider) -> Result<Option<(HeaderName, HeaderValue)>, 
 
 /// A `count_tokens` body has no limits and does not stream.
 fn without_limits(body: &[u8]) -> Vec<u8> {
-    let mut body: Value = serde_json::from_slice(body).expect("a body that was just written is JSON");
-    if let Some(fields) = body.as_object_mut() {
-        fields.retain(|name, _| name != "max_tokens" && name != "stream");
-    }
-    body.to_string().into_bytes()
+    let mut body = Written::read(body).expect("a body that was just written is a JSON object");
+    body.remove("max_tokens");
+    body.remove("stream");
+    body.to_vec()
 }
 
 /// Puts `path` behind `base`, and makes sure that it still leads to the same host and below the same folder: a model name

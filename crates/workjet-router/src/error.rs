@@ -19,6 +19,8 @@ pub enum RequestErrorKind {
     Unsupported,
     /// A value that the chosen provider's dialect cannot carry, such as a model name that would bend a path.
     BadValue,
+    /// The body is not JSON, or not JSON that everybody reads alike.
+    BadJson,
 }
 
 /// A request that cannot be sent as it is. The client's to mend: HTTP 400.
@@ -69,6 +71,26 @@ impl RequestError {
             kind: RequestErrorKind::BadValue,
             message: format!("{path} {why}"),
             path,
+        }
+    }
+
+    pub(crate) fn not_json(error: &serde_json::Error) -> Self {
+        // Where, not what: the parser's own words could quote the text.
+        let (line, column) = (error.line(), error.column());
+        Self {
+            kind: RequestErrorKind::BadJson,
+            path: String::new(),
+            message: format!("the request body is not valid JSON (line {line}, column {column})"),
+        }
+    }
+
+    pub(crate) fn repeated() -> Self {
+        Self {
+            kind: RequestErrorKind::BadJson,
+            path: String::new(),
+            message:
+                "a field at the top of the body stands there twice, and readers differ in which one counts"
+                    .to_owned(),
         }
     }
 

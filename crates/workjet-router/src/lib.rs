@@ -89,6 +89,7 @@ mod sse;
 mod stream;
 mod tier;
 mod wire;
+mod written;
 
 pub use api_error::ApiError;
 pub use chat::Usage;
@@ -101,3 +102,4 @@ pub use request::{ChatRequest, Preview, ProviderRequest};
 pub use sse::{NdjsonDecoder, SseDecoder, SseEvent, TooLarge};
 pub use stream::{Data, Frame, Stamp, StreamTranslator};
 pub use tier::{InvalidTarget, Listed, ListedKind, ModelNotFound, Resolved, RouteError, Routes, Target};
+pub use written::Written;

@@ -1,13 +1,13 @@
 //! A client's request: looked at, checked, and written again for a provider.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::place::{Fields, Place};
 use crate::wire;
-use crate::{Inbound, Outbound, RequestError};
+use crate::{Inbound, Outbound, RequestError, Written};
 
 /// What must be known of a request before it is admitted and routed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,35 @@ impl Inbound {
         })
     }
 
+    /// Like [`preview`](Self::preview), from the body as the client wrote it. What does not matter is passed over.
+    ///
+    /// # Errors
+    /// As [`preview`](Self::preview), and if the body is not JSON or has a field twice at its top: whoever reads it next might
+    /// believe the other one.
+    pub fn preview_json(self, json: &[u8]) -> Result<Preview, RequestError> {
+        let written = read(json)?;
+        let mut fields = Map::new();
+        for key in ["model", "stream", "max_tokens", "max_completion_tokens"] {
+            if let Some(value) = written.get(key) {
+                fields.insert(key.to_owned(), from_slice(value)?);
+            }
+        }
+        self.preview(&Value::Object(fields))
+    }
+
+    /// Like [`parse`](Self::parse), from the body as the client wrote it, which is how a provider of the same dialect gets it.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse) and [`preview_json`](Self::preview_json).
+    pub fn parse_json(self, json: Vec<u8>) -> Result<ChatRequest, RequestError> {
+        read(&json)?;
+        let chat = self.parse(from_slice(&json)?)?;
+        Ok(ChatRequest {
+            json: Some(json),
+            ..chat
+        })
+    }
+
     /// Checks the types of every field that this crate knows and keeps the body as the client wrote it.
     ///
     /// # Errors
@@ -53,8 +82,26 @@ impl Inbound {
             inbound: self,
             preview,
             body,
+            json: None,
         })
     }
+}
+
+fn read(json: &[u8]) -> Result<Written<'_>, RequestError> {
+    // Anything but an object is told from what is no JSON at all.
+    let written = match Written::read(json) {
+        Ok(written) => written,
+        Err(error) if error.is_data() => return Err(Place::ROOT.wrong("an object")),
+        Err(error) => return Err(RequestError::not_json(&error)),
+    };
+    match written.repeated() {
+        Some(_) => Err(RequestError::repeated()),
+        None => Ok(written),
+    }
+}
+
+fn from_slice(json: &[u8]) -> Result<Value, RequestError> {
+    serde_json::from_slice(json).map_err(|error| RequestError::not_json(&error))
 }
 
 /// A request that passed the checks of its dialect.
@@ -66,6 +113,8 @@ pub struct ChatRequest {
     preview: Preview,
     /// An object.
     body: Value,
+    /// The same as it was written, if that is known.
+    json: Option<Vec<u8>>,
 }
 
 impl ChatRequest {
@@ -127,8 +176,9 @@ impl ChatRequest {
 
     /// Writes the request for a provider.
     ///
-    /// If the provider speaks the client's dialect, the body passes as it was written, but for the model's name, and for
-    /// usage in OpenAI's streams, which is always asked for. Otherwise it is translated.
+    /// If the provider speaks the client's dialect, the body passes as it was written, byte for byte, but for the model's name,
+    /// for usage in OpenAI's streams, which is always asked for, and for messages that hold what this crate put into an
+    /// earlier reply. Otherwise it is translated.
     ///
     /// # Errors
     /// [`RequestErrorKind::Unsupported`](crate::RequestErrorKind::Unsupported) for a field that changes the meaning and
@@ -152,22 +202,38 @@ impl ChatRequest {
     }
 
     fn pass(&self, outbound: Outbound, model: &str) -> ProviderRequest {
-        let mut changed = BTreeMap::from([("model", Value::from(model))]);
-        if outbound == Outbound::OpenAi && self.stream() {
-            let mut options = match self.body.get("stream_options") {
-                Some(Value::Object(options)) => options.clone(),
-                _ => Map::new(),
-            };
-            options.insert("include_usage".to_owned(), Value::Bool(true));
-            changed.insert("stream_options", Value::Object(options));
+        let json = match &self.json {
+            Some(json) => Cow::Borrowed(json),
+            None => Cow::Owned(to_bytes(&self.body)),
+        };
+        let mut written = Written::read(&json).expect("parse refuses what is no object");
+        if model != self.model() {
+            written.set("model", &to_bytes(&model));
         }
-        changed.extend(wire::without_our_marks(self.inbound, self.body()));
-        let body = to_bytes(&Changed {
-            body: self.body(),
-            changed,
-        });
-        ProviderRequest::new(outbound, wire::path(outbound).to_owned(), body, Vec::new())
+        if outbound == Outbound::OpenAi && self.stream() {
+            let options = with_usage(written.get("stream_options"));
+            written.set("stream_options", &options);
+        }
+        if let Some((field, value)) = wire::without_our_marks(self.inbound, self.body()) {
+            written.set(field, &to_bytes(&value));
+        }
+        ProviderRequest::new(
+            outbound,
+            wire::path(outbound).to_owned(),
+            written.to_vec(),
+            Vec::new(),
+        )
     }
+}
+
+/// The options of OpenAI's streams, with usage asked for.
+fn with_usage(options: Option<&[u8]>) -> Vec<u8> {
+    let options = options.and_then(|options| Written::read(options).ok());
+    let mut options = options.unwrap_or_else(|| Written::read(b"{}").expect("an object"));
+    if options.get("include_usage") != Some(b"true") || options.repeated().is_some() {
+        options.set("include_usage", b"true");
+    }
+    options.to_vec()
 }
 
 impl std::fmt::Debug for ChatRequest {
@@ -220,29 +286,6 @@ impl std::fmt::Debug for ProviderRequest {
             .field("path", &self.path)
             .field("dropped", &self.dropped)
             .finish_non_exhaustive()
-    }
-}
-
-/// A body with some top-level fields replaced where they stand, and new ones at the end: nothing else is copied.
-struct Changed<'v> {
-    body: &'v Map<String, Value>,
-    changed: BTreeMap<&'static str, Value>,
-}
-
-impl Serialize for Changed<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (key, value) in self.body {
-            map.serialize_entry(key, self.changed.get(key.as_str()).unwrap_or(value))?;
-        }
-        for (key, value) in self
-            .changed
-            .iter()
-            .filter(|(key, _)| !self.body.contains_key(**key))
-        {
-            map.serialize_entry(key, value)?;
-        }
-        map.end()
     }
 }
 

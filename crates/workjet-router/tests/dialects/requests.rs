@@ -1,7 +1,7 @@
 //! Requests, passed on and translated.
 
 use serde_json::{Value, json};
-use workjet_router::{Inbound, Outbound, auth_header};
+use workjet_router::{Inbound, Outbound, RequestErrorKind, auth_header};
 
 use crate::fixtures::{INBOUNDS, long_request, pairs, parsed, request};
 
@@ -24,6 +24,95 @@ fn the_same_dialect_passes_as_the_client_wrote_it_but_for_the_model() {
         body["model"] = "the-model".into();
         assert_eq!(String::from_utf8(request.body).unwrap(), body.to_string());
         assert!(request.dropped.is_empty());
+    }
+}
+
+#[test]
+fn what_routing_need_not_change_stays_byte_for_byte() {
+    let body = |model: &str, rest: &str| {
+        format!(
+            "{{ \"temperature\": 1e0,\n\"model\" : {model}, \"messages\":[{{\"role\":\"user\",\"content\":\"h\\u0069\",\"x\":1.0,\"x\":12345678901234567890123}}],\"max_tokens\":9{rest}}}\r\n"
+        )
+    };
+    let sent = |inbound: Inbound, outbound, json: String| {
+        let chat = inbound.parse_json(json.into_bytes()).unwrap();
+        String::from_utf8(chat.encode(outbound, "the-model").unwrap().body).unwrap()
+    };
+    let (openai, anthropic) = (
+        (Inbound::OpenAiChat, Outbound::OpenAi),
+        (Inbound::AnthropicMessages, Outbound::Anthropic),
+    );
+    for (inbound, outbound) in [openai, anthropic] {
+        for (asked, told) in [
+            ("\"fast\"", "\"the-model\""),
+            ("\"the\\u002dmodel\"", "\"the\\u002dmodel\""),
+        ] {
+            assert_eq!(sent(inbound, outbound, body(asked, "")), body(told, ""));
+        }
+    }
+    for (asked, told) in [
+        ("", ",\"stream_options\":{\"include_usage\":true}"),
+        (
+            ", \"stream_options\" : null",
+            ", \"stream_options\" : {\"include_usage\":true}",
+        ),
+        (
+            ", \"stream_options\":{ \"x\": 1e2 , \"include_usage\": false }",
+            ", \"stream_options\":{ \"x\": 1e2 , \"include_usage\": true }",
+        ),
+        (
+            ", \"stream_options\":{\"include_usage\":false,\"include_usage\":true}",
+            ", \"stream_options\":{\"include_usage\":true,\"include_usage\":true}",
+        ),
+    ] {
+        let (inbound, outbound) = openai;
+        let streams = ", \"stream\":true";
+        assert_eq!(
+            sent(inbound, outbound, body("\"m\"", &format!("{streams}{asked}"))),
+            body("\"the-model\"", &format!("{streams}{told}"))
+        );
+    }
+}
+
+#[test]
+fn a_field_that_stands_twice_at_the_top_is_refused() {
+    for inbound in INBOUNDS {
+        let body = request(inbound, json!({})).to_string();
+        for twin in [
+            "\"model\":\"other\"",
+            "\"str\\u0065am\":false,\"stream\":true",
+            "\"x\":1,\"x\":1",
+        ] {
+            let json = body.replacen('{', &format!("{{{twin},"), 1);
+            let error = inbound.preview_json(json.as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), RequestErrorKind::BadJson);
+            assert!(error.to_string().contains("twice"), "{error}");
+            assert!(inbound.parse_json(json.into_bytes()).is_err());
+        }
+    }
+}
+
+#[test]
+fn a_preview_of_bytes_says_the_same_and_where_they_are_wrong() {
+    for inbound in INBOUNDS {
+        let body = request(
+            inbound,
+            json!({"stream": true, "max_tokens": 7, "deep": [{"model": 1}]}),
+        );
+        assert_eq!(
+            inbound.preview_json(body.to_string().as_bytes()).unwrap(),
+            inbound.preview(&body).unwrap()
+        );
+        for (json, says) in [
+            ("{\"model\":\"m\",\n\"a\":}", "not valid JSON (line 2, column 5)"),
+            ("", "not valid JSON (line 1, column 0)"),
+            ("[1]", "the body must be an object"),
+            ("{\"model\":1}", "model must be a string"),
+            ("{}", "model is missing"),
+        ] {
+            let error = inbound.preview_json(json.as_bytes()).unwrap_err().to_string();
+            assert!(error.ends_with(says), "{json}: {error}");
+        }
     }
 }
 

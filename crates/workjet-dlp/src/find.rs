@@ -10,7 +10,7 @@ use crate::fold::{Course, Sight};
 use crate::search::{Step, Window};
 use crate::{Action, Finding};
 
-/// Findings from left to right. See [`Engine::find_iter`].
+/// Findings from left to right. See [`Engine::find_iter`](crate::Engine::find_iter).
 pub struct FindIter<'t> {
     engine: Arc<Inner>,
     bytes: &'t [u8],

@@ -17,7 +17,7 @@ use crate::sink::Sink;
 pub enum Flow {
     /// Goes on.
     Continue,
-    /// Stops: the finding's action is [`Action::Block`]. What was written so far ends where the finding starts.
+    /// Stops: the finding's action is [`Action::Block`](crate::Action::Block). What was written so far ends where the finding starts.
     Blocked(Finding),
 }
 

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use workjet_dlp::{Action, CustomPattern, Engine, Flow, Policy, Preset, Vault};
+use workjet_dlp::{Action, CustomPattern, Engine, Finding, Flow, Policy, Preset, Vault};
 
 /// Built once: patterns take longer to compile than texts to scan.
 fn engine() -> &'static Engine {
@@ -47,12 +47,8 @@ fn stream(
         assert!(scanner.held_bytes() <= engine.max_hold_back_bytes());
     }
     let (flow, findings) = scanner.finish_with_findings(&mut out);
-    blocked = blocked.or(flow.blocked().map(|finding| finding.action()));
-    (
-        out,
-        blocked,
-        findings.iter().map(|finding| finding.action()).collect(),
-    )
+    blocked = blocked.or(flow.blocked().map(Finding::action));
+    (out, blocked, findings.iter().map(Finding::action).collect())
 }
 
 #[test]
@@ -459,8 +455,8 @@ proptest! {
         let whole = engine.redact(&text, &policy);
         let (out, blocked, actions) = stream(engine, &policy, &text, size);
         prop_assert_eq!(out, whole.text.as_ref());
-        prop_assert_eq!(blocked, whole.blocked.as_ref().map(|finding| finding.action()));
-        let of_whole: Vec<Action> = whole.findings.iter().map(|finding| finding.action()).collect();
+        prop_assert_eq!(blocked, whole.blocked.as_ref().map(Finding::action));
+        let of_whole: Vec<Action> = whole.findings.iter().map(Finding::action).collect();
         prop_assert_eq!(actions, of_whole);
     }
 

@@ -1,8 +1,8 @@
 //! Streams against whole texts, and both against a reference that knows no shortcuts.
 //!
 //! Texts come from a [`grammar`] of near-misses for every rule, engines and policies from [`setting`]. Each [`case`] is decided by
-//! the [`reference`], and then cut in many ways: what comes out must be the same, and at every moment as much of it as the
-//! [shapes](shapes) of the rules allow.
+//! the [`reference`](mod@reference), and then cut in many ways: what comes out must be the same, and at every moment as much of it as the
+//! shapes of the rules allow.
 //!
 //! It is here for the project's own tests, for `cargo xtask exactness` and for the fuzz targets, which share it; it is no part of
 //! the library.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::Finding;
 
-/// What a scan of a document came to. See [`Engine::redact_json`].
+/// What a scan of a document came to. See [`Engine::redact_json`](crate::Engine::redact_json).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "the verdict says whether the document may be used"]
 pub struct JsonReport {

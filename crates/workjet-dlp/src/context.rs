@@ -19,7 +19,7 @@ pub(crate) fn before_value_of(key: &str, packs: bool) -> Cow<'static, str> {
 /// Parts of the words and names that rules look for.
 #[rustfmt::skip]
 const STEMS: &[&str] = &[
-    "adgangskode", "amex", "auth", "aws", "base", "bearer", "bill", "call", "card", "cart", "cc", "cel", "charge",
+    "adgangskode", "amex", "anruf", "appel", "chiam", "erreich", "fon", "joindre", "lig", "llam", "msisdn", "ruf", "tfno", "auth", "aws", "base", "bearer", "bill", "call", "card", "cart", "cc", "cel", "charge",
     "checkout", "contact", "contrase", "cred", "debit", "desk", "dial", "diners", "discover", "fax", "gsm", "handy",
     "hasl", "hasł", "heslo", "jcb", "jelsz", "jwt", "kaart", "kart", "kennwort", "key", "kodeord", "kort", "line",
     "losenord", "lozinka", "lösenord", "maestro", "mob", "movil", "mật", "num", "pager", "paid", "pan", "parol", "pat",

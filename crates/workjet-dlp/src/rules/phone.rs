@@ -92,6 +92,9 @@ pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict
                 }
                 break;
             }
+            if opened {
+                number.parenthesis = Some(number.groups);
+            }
             if (opened && number.groups == 0 && digits <= 2) || number.can_go_on(&window.bytes[first..here]) {
                 return Verdict::More;
             }
@@ -102,6 +105,10 @@ pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict
         }
         number.push(&window.bytes[first..here], opened);
         here += usize::from(opened);
+        if number.is_decimal() {
+            best = None;
+            break;
+        }
         if !opened && may_end_before(next) {
             best = number.kind().map(|confidence| (here, confidence)).or(best);
         }
@@ -118,7 +125,7 @@ pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict
             [b' ', b'-'] | [b'-', b' '] => opened,
             _ => false,
         };
-        if !fits || !number.can_go_on(&[]) {
+        if !fits || !number.can_grow() {
             break;
         }
         if let [separator, ..] = separators {
@@ -280,6 +287,8 @@ struct Number {
     glued: bool,
     /// Pairs of digits in a longer row, such as a dump of bytes.
     in_row: bool,
+    /// A number and a blank stand before it: `192 384 768 1536`.
+    in_list: bool,
 }
 
 impl Number {
@@ -297,6 +306,7 @@ impl Number {
             later_separators: [0],
             glued: is_glued(window, at),
             in_row: is_in_row(window.behind(at)),
+            in_list: matches!(window.behind(at), [.., b'0'..=b'9', b' ']),
         }
     }
 
@@ -328,6 +338,17 @@ impl Number {
         self.one_separator &= *self.separator.get_or_insert(separator) == separator;
     }
 
+    /// `+35236450.6`: after a single dot stands a fraction, unless a calling code alone stands before it.
+    fn is_decimal(&self) -> bool {
+        let dotted = self.plus && self.groups == 2 && self.separator == Some(b'.');
+        dotted && plan(&self.digits[..self.count]).is_some_and(|plan| plan.code_digits != self.lengths[0])
+    }
+
+    /// Whether some digit more begins a longer one.
+    fn can_grow(&self) -> bool {
+        (b'0'..=b'9').any(|digit| self.can_go_on(&[digit]))
+    }
+
     /// Whether these and `more` digits begin a telephone number.
     fn can_go_on(&self, more: &[u8]) -> bool {
         let mut with_more = [0; 2 * MAX_DIGITS];
@@ -342,7 +363,8 @@ impl Number {
         };
         let Some(&first) = digits.first() else { return true };
         if self.plus || digits.starts_with(&[0, 0]) {
-            return digits.len() <= MAX_DIGITS && !(self.plus && first == 0);
+            let most = if self.plus { 15 } else { 17 };
+            return digits.len() <= most && !(self.plus && first == 0);
         }
         if self.said {
             return digits.len() <= 15;
@@ -351,13 +373,19 @@ impl Number {
         if self.parenthesis == Some(0) && self.lengths[0] == 2 && first != 0 {
             return digits.len() <= 11;
         }
+        // Russia: `8 (912) 345-67-89`.
+        if self.parenthesis == Some(1) && first == 8 {
+            return digits.len() <= 11;
+        }
         // North American, with or without the leading 1; or a trunk zero.
         let local = if first == 1 { &digits[1..] } else { digits };
         match first {
             0 => digits.len() <= 11,
             _ => {
                 let area = local.first().is_none_or(|digit| *digit >= 2)
-                    && local.get(1).is_none_or(|digit| *digit <= 8);
+                    && local
+                        .get(1)
+                        .is_none_or(|digit| *digit <= 8 || self.parenthesis.is_some());
                 let group = more.len() <= 4 || self.parenthesis.is_some();
                 area && local.len() <= 10
                     && local.get(3).is_none_or(|digit| {
@@ -392,7 +420,8 @@ impl Number {
         let grouped =
             is_north_american_grouping(lengths) || (matches!(lengths, [3, 7]) && self.parenthesis == Some(0));
         let separated = self.separator != Some(b'/') && (self.separator != Some(b'.') || self.one_separator);
-        if grouped && north_american(digits) && separated {
+        let listed = !self.said && self.in_list && self.separator == Some(b' ') && self.parenthesis.is_none();
+        if grouped && north_american(digits) && separated && !listed {
             return Some(if self.said {
                 Confidence::High
             } else {
@@ -400,7 +429,7 @@ impl Number {
             });
         }
         // With its area in parentheses it can be nothing else, assigned or not: `(555) 123-4567` stands in every example.
-        if matches!(lengths, [3, 3, 4]) && self.parenthesis == Some(0) && digits[0] >= 2 && digits[1] <= 8 {
+        if matches!(lengths, [3, 3, 4]) && self.parenthesis == Some(0) && digits[0] >= 2 {
             return Some(Confidence::Low);
         }
         if self.has_trunk_grouping() {
@@ -455,8 +484,13 @@ impl Number {
         // Brazil: `(11) 96123-4567`
         let brazil =
             matches!(lengths, [2, 5, 4]) && self.parenthesis == Some(0) && digits[0] != 0 && digits[2] == 9;
+        // `8 (912) 345-67-89`
+        let russia = matches!(lengths, [1, 3, 3, 2, 2]) && self.parenthesis == Some(1) && digits[0] == 8;
+        // `01234.000000` is a decimal.
+        let usual = usual && !(lengths.len() == 2 && self.separator == Some(b'.'));
         trunk && (usual && (9..=11).contains(&digits.len()) && self.one_separator || area || hyphen_first)
             || brazil
+            || russia
     }
 }
 
@@ -563,19 +597,35 @@ fn is_labelled(window: &Window<'_>, at: usize) -> bool {
 
 /// Whether words before it say that a telephone number follows.
 pub(super) fn is_announced(window: &Window<'_>, at: usize, topics: &mut Topics) -> bool {
-    const REACH: usize = 48;
+    let words = words_before(window, at, topics);
+    words
+        || is_lettered(window, at)
+        || previous_number(window, at).is_some_and(|previous| words_before(window, previous, topics))
+}
+
+fn words_before(window: &Window<'_>, at: usize, topics: &mut Topics) -> bool {
+    const REACH: usize = 56;
     const NEAR: usize = 28;
     let bytes = window.bytes;
+    let near = &bytes[at.saturating_sub(REACH)..at];
+    if is_foreign(near) {
+        return true;
+    }
     // The words must stand close: another number between belongs to them instead.
     let mut said = |topic: Topic, reach: usize| {
         let since = topics.since(bytes, at, topic, reach);
         since.is_some_and(|since| !since.iter().any(u8::is_ascii_digit))
     };
-    if said(Topic::Phone, NEAR) {
+    // A name may stand between, if a sign sets the number off: `Emergency contact: Ada Lovelace (…)`.
+    let set_off =
+        || matches!(near.trim_ascii_end().last(), Some(b'(' | b':' | b',')) && !near.contains(&b'\n');
+    if said(Topic::Phone, NEAR) || (said(Topic::Phone, REACH) && set_off()) {
         return true;
     }
     let calling = said(Topic::Calling, REACH) && {
-        const LINKS: [&str; 5] = ["at", "on", "to", "is", "under"];
+        const LINKS: [&str; 11] = [
+            "at", "on", "to", "is", "under", "via", "me", "us", "him", "her", "them",
+        ];
         let last = word_before(bytes, at);
         last.is_some_and(|(_, word)| {
             LINKS
@@ -583,11 +633,100 @@ pub(super) fn is_announced(window: &Window<'_>, at: usize, topics: &mut Topics) 
                 .any(|link| word.eq_ignore_ascii_case(link.as_bytes()))
         })
     };
-    let near = &bytes[at.saturating_sub(REACH)..at];
     calling
         || (said(Topic::Last, REACH)
             && topics.end_with_last(bytes, at, REACH)
             && !near.trim_ascii_end().ends_with(b"="))
+}
+
+/// Words that other scripts have for telephones.
+fn is_foreign(near: &[u8]) -> bool {
+    const WORDS: [&str; 20] = [
+        "телефон",
+        "тел.",
+        "тел:",
+        "Тел",
+        "моб",
+        "电话",
+        "電話",
+        "手机",
+        "手機",
+        "携帯",
+        "连络",
+        "전화",
+        "휴대폰",
+        "연락처",
+        "טלפון",
+        "נייד",
+        "هاتف",
+        "جوال",
+        "τηλ",
+        "Τηλ",
+    ];
+    if near.is_ascii() {
+        return false;
+    }
+    let close = &near[near.len().saturating_sub(40)..];
+    let digit = close
+        .iter()
+        .rposition(u8::is_ascii_digit)
+        .map_or(0, |digit| digit + 1);
+    let close = &close[digit..];
+    let has = |word: &&str| close.windows(word.len()).any(|window| window == word.as_bytes());
+    WORDS.iter().any(|word| has(&word))
+}
+
+/// The lines of a signature: `T: …`, `M: …`, `P. …`. One letter is little, so the digits must be grouped or begin with a zero.
+fn is_lettered(window: &Window<'_>, at: usize) -> bool {
+    let behind = window.behind(at);
+    let label = match behind {
+        [rest @ .., b':' | b'.', b' '] | [rest @ .., b':'] => rest,
+        _ => return false,
+    };
+    let [
+        before @ ..,
+        b'T' | b'M' | b'P' | b'F' | b'C' | b't' | b'm' | b'p' | b'f',
+    ] = label
+    else {
+        return false;
+    };
+    let begins = matches!(
+        before,
+        [] | [.., b'\n' | b'|' | b'\t'] | [.., b'|' | b'/' | b',' | b';', b' ']
+    );
+    let digits = window.bytes[at..]
+        .iter()
+        .take(MIN_DIGITS)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    begins && (digits < MIN_DIGITS || window.bytes[at] == b'0')
+}
+
+/// Where the telephone number begins that this one is joined to: `call … or …`, `Tel. … / …`.
+fn previous_number(window: &Window<'_>, at: usize) -> Option<usize> {
+    const LONGEST: usize = 24;
+    const BETWEEN: usize = 10;
+    const JOINTS: &[&[u8]] = &[
+        b"and", b"or", b"/", b",", b"&", b"|", b";", b"oder", b"und", b"ou", b"et", b"y", b"o", b"e",
+    ];
+    let bytes = window.bytes;
+    let end = (at.saturating_sub(BETWEEN)..at)
+        .rev()
+        .find(|place| bytes[*place].is_ascii_digit())?
+        + 1;
+    if !JOINTS.contains(&bytes[end..at].trim_ascii()) {
+        return None;
+    }
+    let of_number = |byte: &&u8| byte.is_ascii_digit() || b"+() -./".contains(byte);
+    let length = bytes[..end]
+        .iter()
+        .rev()
+        .take(LONGEST)
+        .take_while(of_number)
+        .count();
+    let number = &bytes[end - length..end];
+    let digits = number.iter().filter(|byte| byte.is_ascii_digit()).count();
+    (digits >= MIN_DIGITS).then_some(end - length)
 }
 
 #[rustfmt::skip]
@@ -600,7 +739,10 @@ pub(super) const PHONE_WORDS: &[&str] = &[
     " their number ", " our number ", " your number ", " new number ", " office number ",
     " home number ", " work number ", " mobil ", " mobilnummer ", " handynummer ", " telefonnummer ",
     " rufnummer ", " telefono ", " movil ", " celular ", " cellulare ", " telefoon ", " gsm ", " tlf ",
-    " puhelin ", " telefone ", " signal ", " telegram ", " viber ", " ph ",
+    " puhelin ", " telefone ", " on signal ", " telegram ", " viber ", " ph ", " fon ", " telf ", " tfno ", " tlfn ",
+    " telefonnr ", " telefoonnummer ", " telefonu ", " mobiel ", " mobiltelefon ", " kontaktnummer ", " anrufen ",
+    " rufen sie ", " ruf ", " erreichbar ", " appelez ", " appeler ", " rappelez ", " joindre ", " llame ", " llamar ",
+    " llamenos ", " llamame ", " chiamare ", " chiamate ", " chiami ", " ligue ", " ligar ", " msisdn ", " callback ",
 ];
 
 #[rustfmt::skip]

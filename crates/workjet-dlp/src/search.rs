@@ -313,6 +313,18 @@ impl Rules {
         self.placeholders.at(&bytes[at..], true)
     }
 
+    /// The first place from `at` on where it may be worthwhile to ask the rules; `until` at the latest.
+    pub(crate) fn skip(&self, window: &Window<'_>, at: usize, until: usize, scratch: &mut Scratch) -> usize {
+        let judged = until.min(window.bytes.len().saturating_sub(gate::REACH));
+        if judged <= at {
+            return at;
+        }
+        let mut ahead = scratch.ahead.take().unwrap_or_default();
+        let next = self.gate.next(&mut ahead, window, at, judged);
+        scratch.ahead = Some(ahead);
+        next.map_or(judged, |(place, _)| place)
+    }
+
     /// Asks the rules at one place. With `settled`, what would depend on more bytes is no match.
     pub(crate) fn here(
         &self,

@@ -5,9 +5,9 @@
 //! for, and what they find in the second is mapped back to the bytes of the first.
 
 mod letters;
+mod sight;
 mod text;
 mod unit;
-mod sight;
 mod view;
 
 pub(crate) use sight::{Course, Sight};

@@ -58,7 +58,7 @@ impl Folded {
     pub(super) fn take(&mut self, text: &[u8], last: bool) {
         let mut at = 0;
         while at < text.len() {
-            let plain = plain(&text[at..]);
+            let plain = plain(&text[at..], last);
             if plain > 0 {
                 self.pass(&text[at..at + plain]);
                 at += plain;
@@ -227,46 +227,73 @@ impl Folded {
     }
 }
 
-/// How many bytes stand for themselves for certain.
-fn plain(text: &[u8]) -> usize {
-    let mut count = 0;
-    for block in text.chunks(BLOCK) {
-        if is_plain_block(block) {
-            count += block.len();
-        } else {
-            return count + block.iter().take_while(|byte| is_plain(**byte)).count();
-        }
-    }
-    count
+/// The first place from `from` on where something stands for something else, or may once more bytes arrive.
+pub(super) fn find(text: &[u8], from: usize, last: bool) -> Option<usize> {
+    let at = from + plain(text.get(from..)?, last);
+    (at < text.len()).then_some(at)
 }
 
-/// Bytes that are looked at in one go.
-const BLOCK: usize = 64;
+/// How many bytes stand for themselves, up to the first that does not or may not.
+fn plain(text: &[u8], last: bool) -> usize {
+    let mut at = 0;
+    // Most often one disguise follows another.
+    if text.first().is_some_and(|byte| !is_plain(*byte)) && !Unit::is_plain(text, last) {
+        return 0;
+    }
+    while let Some(block) = text[at..].first_chunk::<BLOCK>() {
+        if !is_plain_ascii(block) {
+            break;
+        }
+        at += BLOCK;
+    }
+    while let Some(block) = text[at..].first_chunk::<FEW>() {
+        // A byte for each, of which the marked ones are gone through.
+        for (eight, mut marks) in marks(block).into_iter().enumerate() {
+            while marks != 0 {
+                let place = at + 8 * eight + marks.trailing_zeros() as usize / 8;
+                marks &= marks - 1;
+                if !Unit::is_plain(&text[place..], last) {
+                    return place;
+                }
+            }
+        }
+        at += FEW;
+    }
+    while at < text.len() && (is_plain(text[at]) || Unit::is_plain(&text[at..], last)) {
+        at += 1;
+    }
+    at
+}
 
-/// Whether the block is plain; of one with bytes beyond ASCII the answer may be no nevertheless.
-fn is_plain_block(block: &[u8]) -> bool {
+/// Bytes that are looked at in one go as long as they are of the plainest kind, and otherwise.
+const BLOCK: usize = 128;
+const FEW: usize = 32;
+
+fn is_plain_ascii(block: &[u8; BLOCK]) -> bool {
     // A bit that is set in whatever may matter, so that the loop needs no branch.
     let seen = block.iter().fold(0, |seen, byte| {
-        let escape = if *byte == b'%' || *byte == b'\\' { 0x80 } else { 0 };
-        seen | byte | escape
+        let percent = if *byte == b'%' { 0x80 } else { 0 };
+        let backslash = if *byte == b'\\' { 0x80 } else { 0 };
+        seen | byte | percent | backslash
     });
     seen < 0x80
 }
 
-/// The first place from `from` on where something stands for something else, or may once more bytes arrive.
-pub(super) fn find(text: &[u8], from: usize, last: bool) -> Option<usize> {
-    let mut at = from;
-    while at < text.len() {
-        at += plain(&text[at..]);
-        if at == text.len() {
-            break;
-        }
-        match Unit::read(&text[at..], last) {
-            Unit::Plain(length) => at += length,
-            Unit::Other(..) | Unit::CutOff => return Some(at),
-        }
+/// A byte that is not 0 for each that something may begin with, eight at a time.
+fn marks(block: &[u8; FEW]) -> [u64; FEW / 8] {
+    let mut marks = [0; FEW];
+    for (mark, byte) in marks.iter_mut().zip(block) {
+        // All of `!is_plain` and few others, in few comparisons.
+        let within = |first: u8, last: u8| byte.wrapping_sub(first) <= last - first;
+        let ascii = (*byte == b'%') | (*byte == b'\\');
+        let lead =
+            (*byte == 0xC2) | (*byte == 0xCD) | (*byte == 0xEA) | within(0xD8, 0xE3) | within(0xEF, 0xF3);
+        *mark = u8::from(ascii | lead);
     }
-    None
+    std::array::from_fn(|eight| {
+        let eight = marks[8 * eight..8 * eight + 8].try_into().expect("eight bytes");
+        u64::from_le_bytes(eight)
+    })
 }
 
 #[cfg(test)]
@@ -279,6 +306,20 @@ mod tests {
         let mut folded = Folded::default();
         folded.take(text.as_bytes(), true);
         String::from_utf8_lossy(&folded.bytes).into_owned()
+    }
+
+    #[test]
+    fn what_is_plain_at_a_glance_is_plain() {
+        for char in '\u{80}'..=char::MAX {
+            let text = format!("{char}x");
+            let read = matches!(Unit::read(text.as_bytes(), false), Unit::Plain(_));
+            assert_eq!(Unit::is_plain(text.as_bytes(), false), read, "{:X}", char as u32);
+        }
+        for byte in 0..=u8::MAX {
+            let block = [byte; FEW];
+            assert!(is_plain(byte) || marks(&block)[0] != 0, "{byte:X}");
+            assert!(is_plain(byte) || !is_plain_ascii(&[byte; BLOCK]));
+        }
     }
 
     #[test]
@@ -375,6 +416,8 @@ mod tests {
             dropped += more;
         }
         let (slow, taken) = slowly(text, true);
+        let at = (0..text.len()).find(|at| !matches!(Unit::read(&text[*at..], true), Unit::Plain(_)));
+        assert_eq!(find(text, 0, true), at);
         let plain = taken == text.len() && slow.iter().all(|(_, start, end)| end - start == 1);
         assert!(plain || find(text, 0, true).is_some());
     }

@@ -53,6 +53,28 @@ impl Unit {
     }
 }
 
+impl Unit {
+    /// Whether what stands at the beginning stands for itself: mostly the second byte says so.
+    #[inline]
+    pub(super) fn is_plain(text: &[u8], last: bool) -> bool {
+        let continues = |byte: u8| matches!(byte, 0x80..=0xBF);
+        match *text {
+            [b'%', next, ..] if !next.is_ascii_hexdigit() => true,
+            [b'\\', next, ..] if !matches!(next, b'u' | b'/' | b'\\') => true,
+            [0xC2, next, ..] if continues(next) => !matches!(next, 0xA0 | 0xAD | 0xB2 | 0xB3 | 0xB9),
+            // Quotation marks, an ellipsis.
+            [0xE2, 0x80, 0x96..=0xA9, ..] => true,
+            [0xE3, second, third, ..] if continues(second) && continues(third) => {
+                !matches!((second, third), (0x80, 0x80) | (0x85, 0xA4))
+            }
+            [0xEA, 0xB0..=0xBF, _, ..] => true,
+            [0xEF, 0xBC, 0x8C | 0x9B | 0x9F, ..] => true,
+            [0xF0, 0x9F, second, _, ..] if continues(second) && !matches!(second, 0x84 | 0x85 | 0xAF) => true,
+            _ => matches!(Self::read(text, last), Self::Plain(_)),
+        }
+    }
+}
+
 /// Something decoded, and the bytes that it takes.
 enum Read {
     Char(char, usize),
@@ -61,7 +83,7 @@ enum Read {
     CutOff,
 }
 
-/// A character in UTF-8, whose bytes may be percent-encoded, or an escape.
+/// A character in UTF-8, all of whose bytes may be percent-encoded, or an escape.
 fn read_char(text: &[u8], last: bool) -> Read {
     let (byte, mut length) = match read_element(text, last) {
         Read::Byte(byte, length) if byte >= 0x80 => (byte, length),
@@ -69,6 +91,7 @@ fn read_char(text: &[u8], last: bool) -> Read {
         other => return other,
     };
     let first = Read::Byte(byte, length);
+    let encoded = length > 1;
     let mut bytes = [byte, 0, 0, 0];
     let mut count = 1;
     loop {
@@ -79,6 +102,9 @@ fn read_char(text: &[u8], last: bool) -> Read {
         }
         if length == text.len() {
             return if last { first } else { Read::CutOff };
+        }
+        if encoded != (text[length] == b'%') {
+            return first;
         }
         match read_element(&text[length..], last) {
             Read::Byte(byte @ 0x80..=0xBF, more) => {

@@ -189,6 +189,11 @@ impl View {
             ..
         } = *search;
         while self.at < self.stretched_to {
+            let whole = shown(&self.text, self.origin, window);
+            self.at = rules.skip(&whole, self.at, self.stretched_to, &mut self.scratch);
+            if self.at >= self.stretched_to {
+                break;
+            }
             // Streams hold back no more than this, so whole texts must not look further either.
             let start = self.text.start_of(self.at);
             let most = start + rules.longest_original();

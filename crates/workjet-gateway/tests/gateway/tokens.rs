@@ -130,6 +130,34 @@ async fn token_that_the_request_holds_already_is_nobodys() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn token_is_the_requests_own_wherever_and_however_it_is_written_there() {
+    let token = first_token(&chat(EMAIL)).await;
+    let escaped = token.replace('[', "\\u005b").replace('E', "\\u0045");
+    let twice = escaped.replace('\\', "\\\\");
+    for message in [
+        format!(r#"{{"role": "user", "content": "{token}"}}"#),
+        format!(r#"{{"role": "user", "content": "{escaped}"}}"#),
+        format!(r#"{{"role": "user", "content": "hi", "{escaped}": 1}}"#),
+        format!(
+            r#"{{"role": "assistant", "tool_calls": [{{"id": "c", "type": "function", "function": {{"name": "f", "arguments": "{{\"a\": \"{twice}\"}}"}}}}]}}"#
+        ),
+    ] {
+        let gateway = Gateway::with(openai(TOKENS)).await;
+        gateway
+            .memory
+            .upstream
+            .script(Script::whole(200, openai_reply(&token)));
+        let body = format!(
+            r#"{{"model": "openai:gpt-test", "messages": [{{"role": "user", "content": "{EMAIL}"}}, {message}]}}"#
+        );
+        let answer = gateway
+            .ask(gateway.request("/v1/chat/completions", body.clone()))
+            .await;
+        assert_eq!(answer.json()["choices"][0]["message"]["content"], token, "{body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn streamed_value_waits_for_no_more_than_its_token() {
     let body = streamed(&format!("Hello, {EMAIL}"));
     let token = first_token(&chat(&format!("Hello, {EMAIL}"))).await;

@@ -28,7 +28,7 @@ impl<'t> FindIter<'t> {
             at: 0,
             utf16: 0,
             scratch: Scratch::default(),
-            sight: Sight::default(),
+            sight: Sight::whole(),
         }
     }
 }

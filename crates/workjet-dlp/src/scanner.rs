@@ -60,7 +60,7 @@ pub struct Scanner {
 
 impl Scanner {
     pub(crate) fn new(engine: Arc<Inner>, plan: Plan, context: &str) -> Self {
-        let cursor = Cursor::new(context.len());
+        let cursor = Cursor::new(context.len()).streaming();
         Self {
             engine,
             plan,

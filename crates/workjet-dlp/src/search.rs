@@ -182,6 +182,7 @@ pub(crate) struct Rules {
     allowed: Allowed,
     longest: usize,
     folds: bool,
+    decodes: bool,
 }
 
 /// Bytes for which it is worth while to look ahead.
@@ -254,6 +255,7 @@ impl Rules {
             allowed,
             longest,
             folds: true,
+            decodes: false,
         }
     }
 
@@ -261,6 +263,17 @@ impl Rules {
     pub(crate) fn folding(mut self, folds: bool) -> Self {
         self.folds = folds;
         self
+    }
+
+    /// Decides whether whole texts are searched within base64.
+    pub(crate) fn decoding(mut self, decodes: bool) -> Self {
+        self.decodes = decodes;
+        self
+    }
+
+    /// Whether whole texts are searched within base64.
+    pub(crate) fn decodes(&self) -> bool {
+        self.decodes
     }
 
     /// Whether the [folded view](crate::fold) counts as well.

@@ -163,16 +163,20 @@ fn a_finding_says_how_sure_its_rule_is() {
 }
 
 #[test]
-fn what_stands_in_base64_is_passed_over() {
-    let engine = Engine::standard();
-    let encoded = include_str!("../testdata/evasion.txt")
-        .lines()
-        .filter_map(|line| line.strip_prefix('~'));
-    for line in encoded {
+fn what_stands_in_base64_is_found_if_asked_for() {
+    let plain = Engine::standard();
+    let decoding = Engine::builder().preset(Preset::Standard).base64(true).build();
+    let decoding = decoding.expect("an engine");
+    let file = include_str!("../testdata/evasion.txt");
+    for line in file.lines().filter_map(|line| line.strip_prefix('~')) {
         let case = parse(line);
-        assert!(
-            !case.expected.is_empty() && found(&engine, &case.text).is_empty(),
-            "{line}"
-        );
+        assert!(found(&plain, &case.text).is_empty(), "{line}");
+        assert_eq!(found(&decoding, &case.text), case.expected, "{line}");
     }
+    run_with(&decoding, "evasion.txt", file);
+    run_with(
+        &decoding,
+        "hard-negatives.txt",
+        include_str!("../testdata/hard-negatives.txt"),
+    );
 }

@@ -4,6 +4,7 @@
 //! they are what they stand for. So the rules are asked about two texts, the one that is there and the one that it stands
 //! for, and what they find in the second is mapped back to the bytes of the first.
 
+mod encoded;
 mod letters;
 mod sight;
 mod text;

@@ -1,5 +1,6 @@
 //! Both views of a text, merged.
 
+use super::encoded::Encoded;
 use super::text::find;
 use super::view::{Found, Search, Seen, View};
 use crate::Action;
@@ -21,6 +22,11 @@ pub(crate) struct Sight {
     /// The last step was a match.
     accepted: bool,
     open: Option<Twice>,
+    looks_into_base64: bool,
+    /// What is found within base64, last first.
+    encoded: Vec<Encoded>,
+    /// What the views have next, when something within base64 comes first.
+    waiting: Option<Step>,
 }
 
 /// A match whose end has not been seen, in both views.
@@ -43,6 +49,14 @@ pub(crate) enum Course {
 }
 
 impl Sight {
+    /// For a text that is all there: its base64 may be looked into as well.
+    pub(crate) fn whole() -> Self {
+        Self {
+            looks_into_base64: true,
+            ..Self::default()
+        }
+    }
+
     /// To be called when there are more bytes than before, or others.
     pub(crate) fn look_again(&mut self) {
         self.raw = None;
@@ -64,6 +78,34 @@ impl Sight {
     /// Finds the first match that begins at or after `from`, in either view: the leftmost one; of two at one place that of the
     /// earlier rule; of two by one rule the longer.
     pub(crate) fn next(
+        &mut self,
+        rules: &Rules,
+        window: &Window<'_>,
+        from: usize,
+        actions: &[Action],
+        scratch: &mut Scratch,
+    ) -> Step {
+        if std::mem::take(&mut self.looks_into_base64) && rules.decodes() {
+            self.encoded = super::encoded::find(rules, window.bytes, from, actions);
+            self.encoded.reverse();
+        }
+        while self.encoded.last().is_some_and(|encoded| encoded.start < from) {
+            self.encoded.pop();
+        }
+        let waiting = self.waiting.take().filter(|step| place(step) >= from);
+        let step = waiting.unwrap_or_else(|| self.next_in_views(rules, window, from, actions, scratch));
+        let Some(encoded) = self.encoded.pop_if(|encoded| encoded.start < place(&step)) else {
+            return step;
+        };
+        self.waiting = Some(step);
+        Step::Found {
+            start: encoded.start,
+            rule: encoded.rule,
+            hit: encoded.hit,
+        }
+    }
+
+    fn next_in_views(
         &mut self,
         rules: &Rules,
         window: &Window<'_>,

@@ -36,7 +36,15 @@ pub(crate) struct Cursor {
 struct Open {
     run: Run,
     finding: Finding,
+    /// How far it has been followed.
+    to: usize,
+    /// The rule, while nothing has taken the match's place yet: what will depends on all of it.
+    waiting: Option<usize>,
 }
+
+/// Bytes of a match without a longest length for which a stream waits if all of it is to be masked or hashed. Nearly all tokens
+/// are shorter, and the longest of the built-in rules waits for as many.
+pub(crate) const WAITS_FOR: usize = 320;
 
 impl Cursor {
     pub(crate) fn new(origin: usize) -> Self {
@@ -48,16 +56,10 @@ impl Cursor {
             utf16: 0,
             counted: origin,
             open: None,
-            sight: Sight::whole(),
+            sight: Sight::default(),
             findings: Vec::new(),
             blocked: None,
         }
-    }
-
-    /// For a text that comes in pieces.
-    pub(crate) fn streaming(mut self) -> Self {
-        self.sight = Sight::default();
-        self
     }
 
     /// Decides what can be decided. `last` says that no more text follows.
@@ -79,10 +81,22 @@ impl Cursor {
         self.sight.look_again();
         loop {
             if let Some(mut open) = self.open.take() {
-                let (end, goes_on) = match self.sight.go_on(&mut open.run, rules, &window, self.at) {
+                let (end, goes_on) = match self.sight.go_on(&mut open.run, rules, &window, open.to) {
                     Course::EndsAt(end) => (end, false),
                     Course::GoesOnFrom(end) => (end, !last),
                 };
+                open.to = end;
+                if let Some(rule) = open.waiting {
+                    let is_short = end - self.at < WAITS_FOR;
+                    if goes_on && is_short {
+                        self.open = Some(open);
+                        return Flow::Continue;
+                    }
+                    let action = open.finding.action;
+                    let value = Some(&bytes[self.at..end]).filter(|_| is_short);
+                    open.finding.action = replace(rules.get(rule), action, value, plan, out);
+                    open.waiting = None;
+                }
                 self.accept(bytes, end, open.finding.action, out);
                 open.finding.span.end = self.place(self.at);
                 open.finding.utf16_span.end = self.count(bytes, self.at);
@@ -97,7 +111,7 @@ impl Cursor {
                     self.accept(bytes, until, Action::Warn, out);
                     return Flow::Continue;
                 }
-                Step::Found { start, rule, hit } => {
+                Step::Found { start, rule, mut hit } => {
                     self.accept(bytes, start, Action::Warn, out);
                     // What is allowed passes as if its detector were off.
                     let action = if hit.allowed {
@@ -105,8 +119,18 @@ impl Cursor {
                     } else {
                         plan.actions[rule]
                     };
+                    if let Some(run) = hit.run.take_if(|_| needs_all(action, plan, out)) {
+                        self.open = Some(Open {
+                            finding: self.finding(rules.get(rule), action, &hit, bytes),
+                            run,
+                            to: hit.end,
+                            waiting: Some(rule),
+                        });
+                        continue;
+                    }
                     let rule = rules.get(rule);
-                    let action = replace(rule, action, &hit, &bytes[start..hit.end], plan, out);
+                    let value = Some(&bytes[start..hit.end]).filter(|_| hit.run.is_none());
+                    let action = replace(rule, action, value, plan, out);
                     let finding = self.finding(rule, action, &hit, bytes);
                     if action == Action::Block {
                         self.findings.push(finding.clone());
@@ -115,7 +139,14 @@ impl Cursor {
                     }
                     self.accept(bytes, hit.end, action, out);
                     match hit.run {
-                        Some(run) => self.open = Some(Open { run, finding }),
+                        Some(run) => {
+                            self.open = Some(Open {
+                                run,
+                                finding,
+                                to: hit.end,
+                                waiting: None,
+                            });
+                        }
                         None => self.report(finding),
                     }
                 }
@@ -173,6 +204,9 @@ impl Cursor {
             self.count(bytes, count);
         }
         self.sight.shift(count);
+        if let Some(open) = &mut self.open {
+            open.to -= count;
+        }
         self.counted -= count;
         self.at -= count;
         self.origin = self.origin.saturating_sub(count);
@@ -180,21 +214,30 @@ impl Cursor {
     }
 }
 
-/// Puts in the value's place what `action` asks for, and returns what was really done.
-fn replace(rule: &Rule, action: Action, hit: &Hit, value: &[u8], plan: &Plan, out: &mut dyn Sink) -> Action {
-    // Of a match with a run the beginning alone is there.
-    let whole = hit.run.is_none();
-    match (action, &plan.hash_key) {
-        (Action::Block | Action::Warn | Action::Off, _) => return action,
-        (Action::Mask, _) if whole => {
+/// Whether what takes a value's place depends on all of it.
+fn needs_all(action: Action, plan: &Plan, out: &dyn Sink) -> bool {
+    match action {
+        Action::Mask => true,
+        Action::Hash => plan.hash_key.is_some(),
+        Action::Tokenize => out.has_vault(),
+        _ => false,
+    }
+}
+
+/// Puts in the value's place what `action` asks for, and returns what was really done. Without a value, of which then only the
+/// beginning is known, that is a placeholder.
+fn replace(rule: &Rule, action: Action, value: Option<&[u8]>, plan: &Plan, out: &mut dyn Sink) -> Action {
+    match (action, value, &plan.hash_key) {
+        (Action::Block | Action::Warn | Action::Off, ..) => return action,
+        (Action::Mask, Some(value), _) => {
             out.placeholder(&mask(value));
             return action;
         }
-        (Action::Hash, Some(key)) if whole => {
+        (Action::Hash, Some(value), Some(key)) => {
             out.placeholder(&key.hash(&rule.detector, value));
             return action;
         }
-        (Action::Tokenize, _) if whole && out.token(&rule.detector, value) => return action,
+        (Action::Tokenize, Some(value), _) if out.token(&rule.detector, value) => return action,
         _ => {}
     }
     out.placeholder(&rule.placeholder);

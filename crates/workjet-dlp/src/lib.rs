@@ -57,8 +57,8 @@
 //! assert!(redacted.blocked.is_none());
 //! ```
 //!
-//! A private key, a JSON Web Token and other values without a longest length leave before their end is seen: they are redacted
-//! where a mask, a hash or a token was asked for, and [`Finding::action`] says what was really done.
+//! Where a private key or another secret without a longest length goes on for more than 319 bytes, it is redacted instead of
+//! masked, hashed or tokenized, lest a stream wait for its end. [`Finding::action`] says what was really done.
 //!
 //! # Tokens
 //!

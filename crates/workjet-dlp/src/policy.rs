@@ -11,9 +11,10 @@ use crate::{Detector, Error, ErrorKind};
 
 /// What happens to text that a detector finds.
 ///
-/// [`Mask`](Self::Mask), [`Hash`](Self::Hash) and [`Tokenize`](Self::Tokenize) need the whole value. Where a value has no
-/// longest length and leaves before its end is seen (a private key, a JSON Web Token, a password of more than 128 bytes), they
-/// do what [`Redact`](Self::Redact) does, and the finding says so.
+/// [`Mask`](Self::Mask), [`Hash`](Self::Hash) and [`Tokenize`](Self::Tokenize) need the whole value, so a stream holds it until
+/// its end is seen. Secrets without a longest length (private keys, JSON Web Tokens, tokens of most vendors) are waited for up to
+/// 319 bytes; with longer ones the three do what [`Redact`](Self::Redact) does, in streams and in whole texts, and the finding
+/// says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {

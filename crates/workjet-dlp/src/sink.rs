@@ -12,6 +12,10 @@ pub(crate) trait Sink {
     fn hide(&mut self, _bytes: &[u8]) {}
     /// What stands in its place. Comes before the text that it hides.
     fn placeholder(&mut self, text: &str);
+    /// Whether there is a vault to keep values.
+    fn has_vault(&self) -> bool {
+        false
+    }
     /// Puts a token in the value's place. `false` if there is no vault to keep the value, or no token left.
     fn token(&mut self, _detector: &Detector, _value: &[u8]) -> bool {
         false
@@ -92,6 +96,10 @@ impl Sink for Whole<'_, '_> {
             out
         });
         out.push_str(placeholder);
+    }
+
+    fn has_vault(&self) -> bool {
+        self.vault.is_some()
     }
 
     fn token(&mut self, detector: &Detector, value: &[u8]) -> bool {

@@ -98,15 +98,88 @@ fn a_token_without_a_vault_is_a_placeholder_and_the_finding_says_so() {
 }
 
 #[test]
-fn what_leaves_before_its_end_is_seen_is_redacted() {
+fn tokens_of_vendors_are_waited_for() {
+    let engine = engine();
+    for length in [36, 100, 315] {
+        // The end of the last one is not waited for any more: `ghp_` and 316 characters are.
+        let secret = format!(
+            "{}_{}{}",
+            "ghp",
+            "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17",
+            "a".repeat(length - 36)
+        );
+        let text = format!("use {secret}, please");
+        let masked = engine.redact(&text, &Policy::all(Action::Mask)).text.into_owned();
+        let expected = format!("use {}{}, please", "*".repeat(length), &secret[length..]);
+        assert_eq!(masked, expected);
+        let hashed = engine.redact(&text, &hashing()).text.into_owned();
+        assert!(hashed.starts_with("use [HASH:api_secret:"), "{hashed}");
+        for size in [1, 7, 500] {
+            assert_eq!(stream(engine, &Policy::all(Action::Mask), &text, size).0, masked);
+            assert_eq!(stream(engine, &hashing(), &text, size).0, hashed);
+            assert_eq!(
+                stream(engine, &Policy::all(Action::Tokenize), &text, size).0,
+                "use [REDACTED:api_secret], please"
+            );
+        }
+        let mut vault = vault();
+        let sent = engine.tokenize(&text, &Policy::all(Action::Tokenize), &mut vault);
+        assert!(sent.text.starts_with("use [API_SECRET:"));
+        assert_eq!(vault.restore(&sent.text), text);
+    }
+    let long = format!(
+        "{}_{}{}",
+        "ghp",
+        "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17",
+        "a".repeat(280)
+    );
+    for policy in [
+        Policy::all(Action::Mask),
+        hashing(),
+        Policy::all(Action::Tokenize),
+    ] {
+        let redacted = engine.tokenize(&long, &policy, &mut vault()).text.into_owned();
+        assert_eq!(redacted, "[REDACTED:api_secret]");
+        for size in [1, 7, 500] {
+            assert_eq!(stream(engine, &policy, &long, size).0, redacted);
+        }
+    }
+}
+
+#[test]
+fn a_token_that_is_masked_is_held_until_its_end_and_one_that_is_redacted_is_not() {
+    let secret = format!("{}_{}", "ghp", "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17");
+    let after = |action| {
+        let mut scanner = engine().scanner(&Policy::all(action));
+        let mut out = String::new();
+        let _ = scanner.push(&secret, &mut out);
+        (out, scanner.held_bytes())
+    };
+    assert_eq!(after(Action::Redact), ("[REDACTED:api_secret]".into(), 0));
+    assert_eq!(
+        after(Action::Tokenize),
+        ("[REDACTED:api_secret]".into(), 0),
+        "no vault, no token"
+    );
+    assert_eq!(
+        after(Action::Hash),
+        ("[REDACTED:api_secret]".into(), 0),
+        "no key, no hash"
+    );
+    assert_eq!(after(Action::Mask), (String::new(), secret.len()));
+}
+
+#[test]
+fn what_is_too_long_to_be_waited_for_is_redacted() {
     let engine = engine();
     let pem = format!(
-        "-----BEGIN RSA PRIVATE {}-----\nMIIB\n-----END RSA PRIVATE KEY-----",
-        "KEY"
+        "-----BEGIN RSA PRIVATE {}-----\n{}\n-----END RSA PRIVATE KEY-----",
+        "KEY",
+        "MIIB".repeat(100)
     );
     let long = format!("password: \"{}\"", "aB3$".repeat(100));
     for (text, expected) in [
-        (pem.as_str(), "[REDACTED:api_secret]"),
+        (&pem, "[REDACTED:api_secret]"),
         (&long, "password: \"[REDACTED:api_secret]\""),
     ] {
         for policy in [
@@ -390,7 +463,7 @@ fn pieces() -> Vec<String> {
         "-----BEGIN PRIVATE {}-----\nMIIB\n-----END PRIVATE KEY-----",
         "KEY"
     );
-    let long = "aB3$".repeat(40);
+    let (long, longer) = ("aB3$".repeat(40), "aB3$".repeat(90));
     let mut pieces: Vec<String> = [
         "4111 1111 1111 1111",
         "378282246310005",
@@ -438,7 +511,7 @@ fn pieces() -> Vec<String> {
     ]
     .map(String::from)
     .into();
-    pieces.extend([token, pem, long]);
+    pieces.extend([token, pem, long, longer]);
     pieces
 }
 

@@ -59,6 +59,7 @@ pub(super) fn earliest_live(
                 let value = String::from_utf8_lossy(&text[at..hit.proven]);
                 return Err(format!("{} is no shape of {}", value, rules[hit.rule].finds()));
             }
+            dies = dies.max(hit.map_or(0, |hit| hit.waits_until));
             // From `at + 1` bytes on it is there, and until its shapes have died it may be kept, with all that follows.
             for (arrived, earliest) in earliest
                 .iter_mut()

@@ -5,6 +5,7 @@
 //! no windows and no cursor, and its own idea of placeholders, masks and what is allowed.
 
 use super::setting::Setting;
+use crate::cursor::WAITS_FOR;
 use crate::custom::Scratch;
 use crate::search::{Verdict, Window};
 use crate::{Action, Policy};
@@ -35,6 +36,8 @@ pub struct Match {
     pub action: Action,
     /// What stands in its place, unless it passes.
     pub instead: Option<Vec<u8>>,
+    /// The number of bytes with which it is clear what that is, if that depends on all of the match.
+    pub waits_until: usize,
 }
 
 impl Decided {
@@ -107,25 +110,28 @@ pub fn reference(setting: &Setting, bytes: &[u8], policy: &Policy) -> Decided {
                 decided.blocked = Some(at);
                 return decided;
             }
+            let end = hit.end + more;
+            let value = &bytes[at..end];
+            let whole = !goes_on || value.len() < WAITS_FOR;
+            let hash_key = policy.plan(rules).hash_key;
             let redacted = || format!("[REDACTED:{}]", rule.detector);
-            let instead = match action {
-                Action::Mask if !goes_on => Some(masked(proof)),
-                Action::Hash if !goes_on => {
-                    let key = policy.plan(rules).hash_key;
-                    Some(key.map_or_else(redacted, |key| key.hash(&rule.detector, proof)))
-                }
+            let instead = match (action, &hash_key) {
+                (Action::Mask, _) if whole => Some(masked(value)),
+                (Action::Hash, Some(key)) if whole => Some(key.hash(&rule.detector, value)),
                 _ if action.changes_text() => Some(redacted()),
                 _ => None,
             };
+            let waits = goes_on && (action == Action::Mask || (action == Action::Hash && hash_key.is_some()));
             decided.matches.push(Match {
                 start: at,
                 proven: hit.end,
-                end: hit.end + more,
+                end,
                 rule: index,
                 action,
                 instead: instead.map(String::into_bytes),
+                waits_until: if waits { (end + 1).min(at + WAITS_FOR) } else { 0 },
             });
-            at = hit.end + more;
+            at = end;
             continue 'text;
         }
         at += 1;

@@ -116,6 +116,10 @@ impl Sink for StringEdits<'_> {
         });
     }
 
+    fn has_vault(&self) -> bool {
+        self.vault.is_some()
+    }
+
     fn token(&mut self, detector: &Detector, value: &[u8]) -> bool {
         let token = std::str::from_utf8(value)
             .ok()

@@ -56,10 +56,16 @@ impl Cursor {
             utf16: 0,
             counted: origin,
             open: None,
-            sight: Sight::default(),
+            sight: Sight::whole(),
             findings: Vec::new(),
             blocked: None,
         }
+    }
+
+    /// For a text that comes in pieces.
+    pub(crate) fn streaming(mut self) -> Self {
+        self.sight = Sight::default();
+        self
     }
 
     /// Decides what can be decided. `last` says that no more text follows.

@@ -36,11 +36,14 @@ pub(super) fn starts(byte: u8) -> bool {
 }
 
 pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
-    let first = window.bytes[at..].iter().take(WIDTH);
-    let mut possible = first.zip(&*POSSIBLE).fold(!0, |possible, (byte, shapes)| {
-        possible & shapes[usize::from(*byte)]
-    });
-    if possible == 0 || !super::is_token_start(window, at) {
+    let mut possible = !0;
+    for (byte, shapes) in window.bytes[at..].iter().zip(&*POSSIBLE) {
+        possible &= shapes[usize::from(*byte)];
+        if possible == 0 {
+            return Verdict::No;
+        }
+    }
+    if !super::is_token_start(window, at) {
         return Verdict::No;
     }
     // Several may still be possible when the bytes end: then nothing is decided.
@@ -54,13 +57,17 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     Verdict::No
 }
 
-/// For each of the first four bytes, the shapes in which it can stand there, as bits. Most words are dismissed by these.
-static POSSIBLE: LazyLock<[[u64; 256]; WIDTH]> = LazyLock::new(|| {
-    let mut possible = [[0; 256]; WIDTH];
+/// So many bytes from the first are asked about at once. Hardly a word is longer, and what follows it dismisses it.
+const ASKED: usize = 16;
+
+/// For each of the bytes that are asked about, the shapes in which it can stand there, as bits. Most words are dismissed by these.
+static POSSIBLE: LazyLock<[[u64; 256]; ASKED]> = LazyLock::new(|| {
+    let mut possible = [[0; 256]; ASKED];
     for (index, shape) in SHAPES.iter().enumerate() {
-        for (place, set) in shape.beginning().into_iter().take(WIDTH).enumerate() {
+        let known = shape.beginning().into_iter().chain(std::iter::repeat(ByteSet::ALL));
+        for (shapes, set) in possible.iter_mut().zip(known) {
             for byte in set.iter() {
-                possible[place][usize::from(byte)] |= 1 << index;
+                shapes[usize::from(byte)] |= 1 << index;
             }
         }
     }

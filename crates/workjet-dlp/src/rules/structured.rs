@@ -64,7 +64,10 @@ const ASKED: usize = 16;
 static POSSIBLE: LazyLock<[[u64; 256]; ASKED]> = LazyLock::new(|| {
     let mut possible = [[0; 256]; ASKED];
     for (index, shape) in SHAPES.iter().enumerate() {
-        let known = shape.beginning().into_iter().chain(std::iter::repeat(ByteSet::ALL));
+        let known = shape
+            .beginning()
+            .into_iter()
+            .chain(std::iter::repeat(ByteSet::ALL));
         for (shapes, set) in possible.iter_mut().zip(known) {
             for byte in set.iter() {
                 shapes[usize::from(byte)] |= 1 << index;

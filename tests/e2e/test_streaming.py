@@ -48,6 +48,45 @@ def test_text_leaves_while_the_provider_still_sends(mock, gateway, dialect, prov
     assert received == ENGLISH
 
 
+def arguments_of(dialect, event):
+    """What an event adds to the arguments of a tool call."""
+    if dialect == "anthropic":
+        return event[1].get("delta", {}).get("partial_json", "")
+    if event[1] == "[DONE]":
+        return ""
+    calls = [call for choice in event[1]["choices"] for call in choice["delta"].get("tool_calls") or []]
+    return "".join(call["function"].get("arguments", "") for call in calls)
+
+
+@pytest.mark.parametrize("every", [3, 20])
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_tool_arguments_leave_while_the_provider_still_sends(mock, gateway, dialect, provider, every):
+    """Where no detector blocks, arguments flow like text, redacted, and are JSON in the end."""
+    said = {"to": "b\u00e9b\u00e9", "text": ENGLISH, "n": [1, -2.5], "card": "4111 1111 1111 1111", "id": 4111111111111111}
+    written = json.dumps(said)
+    script = {"parts": [{"tool": {"id": "c1", "name": "f", "arguments": written}}], "every": every}
+    model = mock.script({"reply": script, "wire": {"gate": True}})
+    harmless = written[: written.index("4111")]
+    # What comes before the arguments: the head of the reply and that of the call.
+    before = 4
+    mock.release(model, before)
+    received, sent = "", 0
+    with Stream(gateway, dialect, body(dialect, f"{provider}:{model}")) as reply:
+        while sent < len(harmless):
+            while len(received) < sent - 64:
+                event = reply.event()
+                assert event is not None, "the stream ended early"
+                received += arguments_of(dialect, event)
+                assert harmless.startswith(received)
+            mock.release(model)
+            sent += every
+        mock.release(model, 1000)
+        received += "".join(arguments_of(dialect, event) for event in reply.events())
+    hidden = "[REDACTED:credit_card]"
+    assert received.startswith(harmless)
+    assert json.loads(received) == said | {"card": hidden, "id": hidden}
+
+
 def test_the_head_arrives_before_any_text(mock, gateway, dialect, provider):
     """An SDK waits for the head; it comes with the provider's first event, not with the whole reply."""
     model = gated(mock, "Hello there, this is a longer answer. " * 10, 10)

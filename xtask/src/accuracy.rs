@@ -2,7 +2,9 @@
 //!
 //! A labelled set is a JSON list of `{"full_text": …, "spans": [{"entity_type", "start_position", "end_position"}]}`, places in
 //! Unicode code points: the format of presidio-research. A corpus is a folder of any text files. Both may be anybody's, so
-//! misses and false hits are shown with what stands around them.
+//! misses and false hits are shown with what stands around them. A seed makes sets too, from templates.
+
+mod generate;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,6 +15,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use workjet_dlp::{Engine, Preset};
 
+use self::generate::Text;
+
 /// What the command line asks for.
 #[derive(Default)]
 struct Request {
@@ -21,43 +25,99 @@ struct Request {
     cases: bool,
     write: bool,
     packs: bool,
+    /// Sets are made, not read.
+    generate: Option<u64>,
 }
+
+/// Texts of each set that a seed makes.
+const GENERATED: usize = 4000;
 
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let mut request = Request::default();
-    for argument in arguments {
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--corpus" => request.corpus = true,
             "--cases" => request.cases = true,
             "--write" => request.write = true,
             "--packs" => request.packs = true,
+            "--generate" => {
+                let seed = arguments.next().context("which seed?")?;
+                request.generate = Some(seed.parse().context("a seed is a number")?);
+            }
             option if option.starts_with('-') => bail!("accuracy has no option {option:?}"),
             path => request.paths.push(path.into()),
         }
     }
-    ensure!(!request.paths.is_empty(), "which file or folder?");
+    ensure!(
+        request.generate.is_some() || !request.paths.is_empty(),
+        "which file or folder?"
+    );
     let mut builder = Engine::builder().preset(Preset::Standard);
     if request.packs {
         builder = builder.preset(Preset::Health).preset(Preset::European);
     }
     let engine = builder.build()?;
+    if let Some(seed) = request.generate {
+        return generated(&engine, seed, &request);
+    }
     for path in &request.paths {
         let table = if request.corpus {
             corpus(&engine, path, request.cases)?
         } else {
-            labelled(&engine, path, request.cases)?
+            labelled(&engine, &read(path)?, request.cases)
         };
         print!("{table}");
         if request.write {
             let name = path.file_name().context("a path with a name")?.to_string_lossy();
-            write(
-                Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/accuracy.md")),
-                &name,
-                &table,
-            )?;
+            write(Path::new(DOCUMENT), &name, &table)?;
         }
     }
     Ok(())
+}
+
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/accuracy.md");
+
+/// Measures what a seed makes, or writes it into a folder for other tools.
+fn generated(engine: &Engine, seed: u64, request: &Request) -> Result<()> {
+    let sets = [
+        ("generated-people", generate::people(seed, GENERATED)?),
+        ("generated-secrets", generate::secrets(seed, GENERATED)?),
+    ];
+    for (name, texts) in sets {
+        if let [folder] = &*request.paths {
+            let path = folder.join(format!("{name}-{seed}.json"));
+            let entries: Vec<Value> = texts.iter().map(entry).collect();
+            fs::write(&path, serde_json::to_string(&entries)?)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+            continue;
+        }
+        let table = format!("Seed {seed}: {}", labelled(engine, &texts, request.cases));
+        println!("{name}\n{table}");
+        if request.write {
+            write(Path::new(DOCUMENT), name, &table)?;
+        }
+    }
+    Ok(())
+}
+
+/// A text as other tools read it: places in code points, presidio's names.
+fn entry(text: &Text) -> Value {
+    let place = |at: usize| text.text[..at].chars().count();
+    let spans = text.labels.iter().map(|(detector, span)| {
+        let entity = match detector.as_str() {
+            "email" => "EMAIL_ADDRESS",
+            "phone" => "PHONE_NUMBER",
+            "api_secret" => "SECRET",
+            "us_ssn" => "US_SSN",
+            _ => "CREDIT_CARD",
+        };
+        serde_json::json!({
+            "entity_type": entity, "entity_value": &text.text[span.clone()],
+            "start_position": place(span.start), "end_position": place(span.end),
+        })
+    });
+    serde_json::json!({ "full_text": text.text, "spans": spans.collect::<Vec<_>>() })
 }
 
 /// Counts for one detector over one set.
@@ -76,18 +136,40 @@ struct Score {
     silent_texts: usize,
 }
 
-fn labelled(engine: &Engine, path: &Path, cases: bool) -> Result<String> {
+/// The labelled texts of a file.
+fn read(path: &Path) -> Result<Vec<Text>> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let set: Vec<Value> = serde_json::from_str(&text).context("not a list of labelled texts")?;
+    set.iter()
+        .map(|entry| {
+            let text = entry["full_text"]
+                .as_str()
+                .context("an entry without `full_text`")?;
+            Ok(Text {
+                text: text.to_owned(),
+                labels: labels(text, &entry["spans"])?,
+            })
+        })
+        .collect()
+}
+
+fn labelled(engine: &Engine, set: &[Text], cases: bool) -> String {
+    let scores = scores(engine, set, cases);
+    let mut table = format!("{} texts.\n\n", set.len());
+    table += "| detector | labels | found | precision | recall | F1 | overlap: precision | recall | F1 | specificity |\n";
+    table += "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
+    for (detector, score) in &scores {
+        table += &score.row(detector);
+    }
+    table
+}
+
+fn scores(engine: &Engine, set: &[Text], cases: bool) -> BTreeMap<String, Score> {
     let mut scores: BTreeMap<String, Score> = BTreeMap::new();
     for detector in engine.detectors() {
         scores.insert(detector.to_string(), Score::default());
     }
-    for entry in &set {
-        let text = entry["full_text"]
-            .as_str()
-            .context("an entry without `full_text`")?;
-        let labels = labels(text, &entry["spans"])?;
+    for Text { text, labels } in set {
         let findings: Vec<_> = engine
             .find_iter(text)
             .map(|hit| (hit.detector().to_string(), hit.span()))
@@ -97,7 +179,7 @@ fn labelled(engine: &Engine, path: &Path, cases: bool) -> Result<String> {
                 let same = all.iter().filter(|(kind, _)| kind == detector);
                 same.map(|(_, span)| span.clone()).collect()
             };
-            let (labels, findings) = (of_kind(&labels), of_kind(&findings));
+            let (labels, findings) = (of_kind(labels), of_kind(&findings));
             score.count(&labels, &findings);
             if cases {
                 for label in labels.iter().filter(|label| !findings.contains(label)) {
@@ -114,13 +196,7 @@ fn labelled(engine: &Engine, path: &Path, cases: bool) -> Result<String> {
             }
         }
     }
-    let mut table = format!("{} texts.\n\n", set.len());
-    table += "| detector | labels | found | precision | recall | F1 | overlap: precision | recall | F1 | specificity |\n";
-    table += "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
-    for (detector, score) in &scores {
-        table += &score.row(detector);
-    }
-    Ok(table)
+    scores
 }
 
 impl Score {
@@ -300,6 +376,25 @@ mod tests {
             serde_json::json!([{ "entity_type": "EMAIL_ADDRESS", "start_position": 2, "end_position": 8 }]);
         let labels = labels("é a@b.cd", &spans).expect("labels");
         assert_eq!(labels, [("email".to_owned(), 3..9)]);
+    }
+
+    #[test]
+    fn what_a_seed_makes_meets_the_targets() {
+        let engine = Engine::standard();
+        let people = scores(&engine, &generate::people(20, 1500).expect("texts"), false);
+        let f1 = |found: usize, labels: usize, hits: usize| 2.0 * hits as f64 / (found + labels) as f64;
+        for detector in ["credit_card", "us_ssn", "email"] {
+            let score = &people[detector];
+            let exact = f1(score.findings, score.labels, score.exact);
+            assert!(exact >= 0.99, "{detector}: {exact}");
+        }
+        let phone = &people["phone"];
+        let touched = f1(phone.findings, phone.labels, phone.labels_touched);
+        assert!(touched >= 0.88, "phone: {touched}");
+        let secrets = &scores(&engine, &generate::secrets(20, 1500).expect("texts"), false)["api_secret"];
+        let recall = ratio(secrets.labels_touched, secrets.labels).expect("secrets");
+        let specificity = ratio(secrets.silent_texts, secrets.clean_texts).expect("texts without");
+        assert!(recall >= 0.97 && specificity >= 0.98, "{recall} {specificity}");
     }
 
     #[test]

@@ -77,8 +77,10 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         [b'%', second, .., last] => last == b'%' || second == b'(' || value.len() <= 3,
         _ => false,
     };
+    // In the middle of a password `%s` is chance.
+    let formatted = value.ends_with(b"%s") || value.starts_with(b"%s");
     let stars = value.iter().filter(|byte| **byte == b'*').count();
-    if stands_for_one || stars >= 3 || value.contains(&b'<') {
+    if stands_for_one || formatted || stars >= 3 || value.contains(&b'<') {
         return true;
     }
     value.windows(2).enumerate().any(|(at, pair)| {
@@ -95,7 +97,7 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
 const PLACEHOLDERS: &[&str] = &[
     "example", "changeme", "change-me", "change_me", "placeholder", "redacted", "your", "insert",
     "dummy", "replace", "xxxx", "****", "....", "----", "____", "todo", "fixme", "${", "{{", "$(",
-    "%s", "...", "0000000",
+    "...", "0000000",
 ];
 
 /// What the words for placeholders begin with.

@@ -100,15 +100,20 @@ fn card(
     let end = digits.end(length);
     let hexadecimal = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit());
     let embedded = hexadecimal(window.byte_before(at)) && hexadecimal(window.byte(end));
-    if embedded {
+    if embedded || is_part(window, at, end) {
         return None;
     }
     let listed = length > 16 && end - at == length && follows_large_number(window.behind(at));
-    let chance = listed || is_glued(window, at, end) || is_list(&window.bytes[at..end]);
+    let number = &window.bytes[at..end];
+    let chance = listed
+        || is_glued(window, at, end)
+        || is_list(number)
+        || is_round(number)
+        || is_article(window, at, end);
     if chance && !said.payment() {
         return None;
     }
-    let prefix = number(digits.values(MAX_PLACES));
+    let prefix = self::number(digits.values(MAX_PLACES));
     let by_prefix = issuer(prefix, length, |issuer| !issuer.needs_word).is_some();
     let confidence = if by_prefix {
         Confidence::High
@@ -124,6 +129,29 @@ fn card(
         Some(issuer) => hit.subtype(issuer.name),
         None => hit,
     })
+}
+
+/// Of a longer number in groups, as `112-2345687-7190618`, or of an identifier: `98cd-874190002798`.
+fn is_part(window: &Window<'_>, at: usize, end: usize) -> bool {
+    let hyphens = window.bytes[at..end].contains(&b'-');
+    match window.behind(at) {
+        [.., b'0'..=b'9', b'-'] => true,
+        [.., before, b'-'] => !hyphens && end - at < 13 && before.is_ascii_alphanumeric(),
+        _ => false,
+    }
+}
+
+/// A power of ten and little else: no card's number ends with seven zeros.
+fn is_round(number: &[u8]) -> bool {
+    number.ends_with(b"0000000")
+}
+
+/// Numbers of goods and books have thirteen digits, and those from Germany begin like old Visa cards.
+fn is_article(window: &Window<'_>, at: usize, end: usize) -> bool {
+    let behind = window.behind(at);
+    let near = behind[behind.len().saturating_sub(16)..].to_ascii_lowercase();
+    let word = |word: &&[u8]| near.windows(word.len()).any(|window| window == *word);
+    end - at == 13 && [&b"ean"[..], b"gtin", b"isbn", b"barcode"].iter().any(word)
 }
 
 /// Before a unit or within a word, as in `5124095576030431h` and `PT5124095576030431.5H`.

@@ -367,7 +367,9 @@ fn is_plain_secret(value: &[u8], name: &Name) -> bool {
             key && !(name.in_query && parted)
         }
     };
-    mixed && chosen && !is_wordy(value)
+    // No word has capitals, small letters, digits and signs.
+    let all = classes.symbol && classes.upper && classes.lower;
+    mixed && chosen && (all || !is_wordy(value))
 }
 
 /// The name of an algorithm, a version or a measure: `aes-256-gcm`, `v2.1.0-beta1`, `12.5kW`.

@@ -673,15 +673,14 @@ fn is_foreign(near: &[u8]) -> bool {
         .map_or(0, |digit| digit + 1);
     let close = &close[digit..];
     let has = |word: &&str| close.windows(word.len()).any(|window| window == word.as_bytes());
-    WORDS.iter().any(|word| has(&word))
+    WORDS.iter().any(has)
 }
 
 /// The lines of a signature: `T: …`, `M: …`, `P. …`. One letter is little, so the digits must be grouped or begin with a zero.
 fn is_lettered(window: &Window<'_>, at: usize) -> bool {
     let behind = window.behind(at);
-    let label = match behind {
-        [rest @ .., b':' | b'.', b' '] | [rest @ .., b':'] => rest,
-        _ => return false,
+    let ([label @ .., b':' | b'.', b' '] | [label @ .., b':']) = behind else {
+        return false;
     };
     let [
         before @ ..,

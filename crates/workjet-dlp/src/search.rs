@@ -306,7 +306,11 @@ impl Rules {
 
     /// The most bytes of the original that a folded match may take, and that can be undecided at once.
     pub(crate) fn longest_original(&self) -> usize {
-        if self.folds { 4 * self.longest } else { self.longest }
+        if self.folds {
+            4 * self.longest
+        } else {
+            self.longest
+        }
     }
 
     /// Whether a placeholder begins before this place and ends after it.

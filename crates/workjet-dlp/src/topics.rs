@@ -246,7 +246,7 @@ struct Known {
 /// All of them, by a hash of their letters.
 struct Vocabulary {
     /// Places in `known`, counted from 1.
-    slots: [u8; 1 << Vocabulary::BITS],
+    slots: [u16; 1 << Vocabulary::BITS],
     known: Vec<Known>,
 }
 
@@ -282,7 +282,7 @@ impl Vocabulary {
                     topics: Vec::new(),
                     ends_phrase: false,
                 });
-                self.slots[slot] = u8::try_from(self.known.len()).expect("there are fewer than 256 words");
+                self.slots[slot] = u16::try_from(self.known.len()).expect("there are few words");
                 return self.known.last_mut().expect("one was added");
             };
             if self.known[usize::from(place)].words == words {

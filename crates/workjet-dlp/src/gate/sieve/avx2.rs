@@ -40,6 +40,21 @@ fn sift_block(nibbles: &Nibbles, bytes: &[u8], from: usize, sifted: &mut Sifted)
     sifted.rows = 0;
     let [low, high] = &mut sifted.kinds;
     let kinds = low.chunks_exact_mut(STEP).zip(high.chunks_exact_mut(STEP));
+    // All of a block, and what is looked at around it.
+    if let Some(views) = from
+        .checked_sub(BEFORE)
+        .and_then(|before| bytes.get(before..before + BEFORE + BLOCK + WIDTH - 1))
+    {
+        for (step, (low, high)) in kinds.enumerate() {
+            let view = views[step * STEP..step * STEP + VIEW].try_into().expect("a view");
+            let found = tables.look(view);
+            sifted.marked[step] = found.marked;
+            store(found.kinds[0], low);
+            store(found.kinds[1], high);
+            sifted.rows |= found.rows() << (2 * step);
+        }
+        return;
+    }
     for (step, (low, high)) in kinds.enumerate() {
         let at = from + step * STEP;
         if step * STEP >= count {
@@ -68,8 +83,7 @@ fn sift_block(nibbles: &Nibbles, bytes: &[u8], from: usize, sifted: &mut Sifted)
         sifted.marked[step] = found.marked & valid;
         store(found.kinds[0], low);
         store(found.kinds[1], high);
-        let rows = u64::from(found.of_row & 0xFFFF == 0xFFFF) | u64::from(found.of_row >> 16 == 0xFFFF) << 1;
-        sifted.rows |= rows << (2 * step);
+        sifted.rows |= found.rows() << (2 * step);
     }
 }
 
@@ -86,6 +100,13 @@ struct Found {
     kinds: [__m256i; 2],
     /// A bit for each byte that may stand in a row.
     of_row: u32,
+}
+
+impl Found {
+    /// A bit for each half that is a row.
+    fn rows(&self) -> u64 {
+        u64::from(self.of_row & 0xFFFF == 0xFFFF) | u64::from(self.of_row >> 16 == 0xFFFF) << 1
+    }
 }
 
 impl Tables {

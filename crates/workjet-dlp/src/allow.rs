@@ -7,7 +7,8 @@ use crate::Detector;
 /// A value that is not to be treated as sensitive: the company's own addresses, a test key from the documentation.
 ///
 /// What is allowed passes unchanged, is not reported, and nothing within it is searched again. Values are compared byte for
-/// byte, as they stand in the text; an empty one allows nothing.
+/// byte, as they stand in the text, or as what they stand for if they were found in
+/// [disguise](crate::EngineBuilder::see_through); an empty one allows nothing.
 ///
 /// ```
 /// use workjet_dlp::{Allow, Detector, Engine, Policy, Preset};

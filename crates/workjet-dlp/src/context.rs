@@ -5,10 +5,16 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use crate::fold::fold;
+
 /// What stands before a JSON value, for rules that look behind: its key, as JSON writes it. Nothing if no rule would
 /// take an interest in the key; those of packs look for more words.
 pub(crate) fn before_value_of(key: &str, packs: bool) -> Cow<'static, str> {
-    if key.is_empty() || key.len() > 200 || !may_matter(key, packs) {
+    if key.is_empty() || key.len() > 200 {
+        return Cow::Borrowed("");
+    }
+    let key = fold(key);
+    if !may_matter(&key, packs) {
         return Cow::Borrowed("");
     }
     // Control characters and quotes would make the key look like more than one word.

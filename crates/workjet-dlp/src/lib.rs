@@ -148,11 +148,28 @@
 //! * Redaction is a function of the whole text and the policy, nothing else.
 //! * Placeholders, hashes and tokens of an earlier pass are left alone, also those that other vaults and keys made.
 //!
+//! # Disguises
+//!
+//! Values are seen through digits of other scripts, full-width and mathematical letters, other spaces and hyphens, characters
+//! that do not show, percent-encoding and the escapes of JSON, in whole texts and streams alike. What is found is replaced as it
+//! stands; a text in which nothing is found stays as it is, whatever it is written with.
+//!
+//! ```
+//! use workjet_dlp::{Engine, Policy};
+//!
+//! let engine = Engine::standard();
+//! let redacted = engine.redact("４１１１-1111-1111-1111, bob%40example.com", &Policy::redact_all());
+//! assert_eq!(redacted.text, "[REDACTED:credit_card], [REDACTED:email]");
+//! ```
+//!
+//! [`EngineBuilder::see_through`] turns it off. [`EngineBuilder::base64`] looks into base64 as well, in whole texts alone.
+//!
 //! # What it does not do
 //!
-//! It does not see through encodings: percent-encoding, base64, full-width digits and characters hidden between others pass. It
-//! does not know names, addresses of places or dates of birth. Telephone numbers written in a national format are found where a
-//! word announces them or the grouping is a usual one. Passwords made of letters alone are not told from words.
+//! It does not see through letters of other alphabets that look alike, HTML entities, compression or encryption, nor more than
+//! two characters that do not show between two others; streams are not searched within base64. It does not know names,
+//! addresses of places or dates of birth. Telephone numbers written in a national format are found where a word announces them
+//! or the grouping is a usual one. Passwords made of letters alone are not told from words.
 //!
 //! # Features
 //!

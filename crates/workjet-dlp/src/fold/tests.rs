@@ -231,7 +231,7 @@ const AROUND: [&str; 24] = [
 fn disguised(value: &str, way: usize, every: usize, first: usize) -> String {
     let mut text = String::new();
     for (place, char) in value.chars().enumerate() {
-        if (place + first) % every != 0 {
+        if !(place + first).is_multiple_of(every) {
             text.push(char);
             continue;
         }
@@ -367,7 +367,7 @@ fn policies() -> impl Strategy<Value = Policy> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(150), max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_disguised_text_cut_anyhow_gives_the_whole((text, cuts, policy) in texts().prop_flat_map(|text| {
@@ -414,4 +414,13 @@ fn long_matches_in_long_disguises_are_bounded_alike_in_streams_and_wholes() {
             }
         }
     }
+}
+
+/// The number of cases, or what the variable `PROPTEST_CASES` says.
+#[allow(clippy::disallowed_methods, reason = "tests may ask their environment")]
+fn cases(usual: u32) -> u32 {
+    std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(usual)
 }

@@ -8,6 +8,7 @@ mod accuracy;
 mod command;
 mod deny;
 mod e2e;
+mod exactness;
 mod examples;
 mod load;
 mod parity;
@@ -33,8 +34,13 @@ cargo xtask load [--target-dir DIR] [-- ARGUMENTS…]
 cargo xtask accuracy FILE… [--cases] [--write] [--packs]
     precision, recall and F1 of each detector over labelled texts; with --cases every miss and false hit, with --write into
     docs/accuracy.md, with --packs for health and Europe too
+cargo xtask accuracy --generate SEED [FOLDER] [--cases] [--write] [--packs]
+    the same over texts that the seed makes from templates; or the texts alone, written into a folder
 cargo xtask accuracy --corpus FOLDER… [--cases] [--write] [--packs]
     what is found in the text files of a folder, per MB
+cargo xtask exactness [--cuts N] [--seconds S] [--seed N] [--text N] [--keep-going] [--target-dir DIR]
+    10,000,000 random cuts, or as many as are asked for, of texts made by a grammar of near-misses: streams against a reference;
+    with --text one text of such a run again
 cargo xtask prices
     makes the price table of workjet-router anew from the data of genai-prices
 cargo xtask worker build|dev|test|deploy|bench [--target-dir DIR] [-- ARGUMENTS…]
@@ -74,6 +80,10 @@ fn run() -> Result<bool> {
     };
     if command == "accuracy" {
         accuracy::run(&arguments.collect::<Vec<_>>())?;
+        return Ok(true);
+    }
+    if command == "exactness" {
+        exactness::run(arguments.collect())?;
         return Ok(true);
     }
     let options = parse(arguments)?;

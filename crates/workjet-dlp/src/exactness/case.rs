@@ -52,7 +52,8 @@ impl Mistake {
                 Ok(case) => case,
                 Err(mistake) => return Some(mistake),
             };
-            case.check_whole().err().or_else(|| case.check_cut(cuts).err())
+            let mistake = case.check_whole().err().or_else(|| case.check_cut(cuts).err());
+            mistake.or_else(|| case.check_disguised(cuts).err())
         };
         let mut smallest = self;
         let mut part = smallest.text.len().max(2) / 2;
@@ -191,6 +192,51 @@ impl<'c> Case<'c> {
                 String::from_utf8_lossy(&self.whole),
             );
             return Err(self.mistake(format!("came out as {out:?}\n  instead of {whole:?}"), cuts));
+        }
+        Ok(())
+    }
+
+    /// Where disguises are seen through, too, a stream gives what the whole gives.
+    ///
+    /// # Errors
+    /// If it does not, or too much is held back.
+    pub fn check_disguised(&self, cuts: &[usize]) -> Result<(), Mistake> {
+        let engine = &self.setting.seeing;
+        let longest = engine.max_hold_back_bytes();
+        let stream = |cuts: &[usize]| {
+            let mut scanner = engine.scanner(self.policy);
+            let (mut out, mut from, mut most) = (Vec::new(), 0, 0);
+            for &to in cuts.iter().chain([&self.text.len()]) {
+                let blocked = scanner.push_bytes(&self.text[from..to], &mut out);
+                from = to;
+                if blocked.blocked().is_none() {
+                    most = most.max(scanner.held_bytes());
+                }
+            }
+            let blocked = scanner.finish_bytes(&mut out);
+            (out, blocked, most)
+        };
+        let (out, blocked, most) = stream(cuts);
+        if most > longest {
+            return Err(self.mistake(
+                format!("{most} bytes held with disguises, more than {longest}"),
+                cuts,
+            ));
+        }
+        let (whole, whole_blocked) = match std::str::from_utf8(self.text) {
+            Ok(text) => {
+                let redacted = engine.redact(text, self.policy);
+                let flow = redacted.blocked.map_or(Flow::Continue, Flow::Blocked);
+                (redacted.text.into_owned().into_bytes(), flow)
+            }
+            Err(_) => {
+                let (whole, flow, _) = stream(&[]);
+                (whole, flow)
+            }
+        };
+        if out != whole || blocked != whole_blocked {
+            let (out, whole) = (String::from_utf8_lossy(&out), String::from_utf8_lossy(&whole));
+            return Err(self.mistake(format!("in disguise as {out:?}\n  instead of {whole:?}"), cuts));
         }
         Ok(())
     }

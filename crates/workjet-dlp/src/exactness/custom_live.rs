@@ -69,7 +69,11 @@ impl CustomLive {
             }
             let undecided = match next_decides(&self.dfa, state) {
                 Next::Decides => true,
-                Next::IsNone => !self.dfa.is_dead_state(state) && wants_bytes(&self.shape, shape),
+                Next::IsNone => {
+                    // Assertions at the end may wait for a character that cannot help any more.
+                    let complete = self.shape.is_match_state(self.shape.next_eoi_state(shape));
+                    !self.dfa.is_dead_state(state) && (complete || wants_bytes(&self.shape, shape))
+                }
                 Next::IsOne => wants_bytes(&self.dfa, state),
             };
             // One character more may be asked about, and be of up to four bytes.
@@ -81,17 +85,25 @@ impl CustomLive {
     }
 }
 
-/// The end of the character of which a byte stands at `at`: an assertion may wait for all of it.
+/// With how many bytes the character is there, or broken off, of which a byte stands at `at`: an assertion may wait for it.
 fn whole_character(text: &[u8], at: usize) -> usize {
-    let more = text[at + 1..]
-        .iter()
-        .take_while(|byte| matches!(byte, 0x80..=0xBF))
-        .count();
-    let end = at + 1 + more;
-    if end == text.len() && !text[at].is_ascii() {
-        usize::MAX
-    } else {
-        end
+    let goes_on = |at: usize| matches!(text.get(at), Some(0x80..=0xBF));
+    let lead = (at.saturating_sub(3)..=at)
+        .rfind(|at| !goes_on(*at))
+        .unwrap_or(at);
+    let length = match text[lead] {
+        0xC2..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        0xF0..=0xF4 => 4,
+        _ => return at + 1,
+    };
+    if lead + length <= at {
+        return at + 1;
+    }
+    match (lead + 1..lead + length).find(|at| !goes_on(*at)) {
+        Some(broken) if broken == text.len() => usize::MAX,
+        Some(broken) => broken + 1,
+        None => lead + length,
     }
 }
 

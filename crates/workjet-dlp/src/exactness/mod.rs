@@ -22,5 +22,6 @@ pub mod run;
 mod search;
 pub mod setting;
 mod shapes;
+pub mod targets;
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,10 @@ use crate::{Action, Allow, Detector, Engine, Policy, Preset};
 /// An engine, and what the grammar and the reference must know about it.
 #[derive(Clone, Debug)]
 pub struct Setting {
-    /// The engine.
+    /// The engine, which does not see through disguises: the reference does not.
     pub engine: Engine,
+    /// The same, but for that.
+    pub seeing: Engine,
     /// Its custom patterns.
     pub patterns: Vec<Pattern>,
     /// Whether [`ALLOWED`] pass.
@@ -66,9 +68,9 @@ impl Setting {
             builder = builder.allow(Allow::suffix(suffix));
             builder = builder.allow(Allow::exact(exact));
         }
-        let engine = builder
-            .build()
-            .expect("every pattern is bounded and has its own name");
+        let built = "every pattern is bounded and has its own name";
+        let seeing = builder.clone().see_through(true).build().expect(built);
+        let engine = builder.build().expect(built);
         let forms = |detector: &Detector| {
             [
                 format!("[REDACTED:{detector}]"),
@@ -79,6 +81,7 @@ impl Setting {
         let placeholders = engine.detectors().flat_map(forms).collect();
         Self {
             engine,
+            seeing,
             customs: patterns.iter().map(CustomLive::new).collect(),
             patterns,
             allows,

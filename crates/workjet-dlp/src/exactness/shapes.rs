@@ -64,7 +64,7 @@ pub(super) fn shapes() -> Vec<Shape> {
         ),
         said(
             "secret access keys",
-            |before| no_word(before) && !ends(before, b"/+"),
+            no_word,
             &["8fK2/pQ9zL7vTeXwR3mB5yNcD1gHj4UaS6oIiVtZ"],
             r"[A-Za-z0-9/+][A-Za-z0-9/+=]{39}(?s-u:.)",
         ),
@@ -78,7 +78,7 @@ pub(super) fn shapes() -> Vec<Shape> {
             "paths of webhooks",
             |before| ends(before, b"/"),
             &["T02AB3CD4/B05EF6GH7x9Kq2ZxW9vRt3LmN7"],
-            r"[A-Za-z0-9][A-Za-z0-9/_-]{31}",
+            r"[A-Za-z0-9][A-Za-z0-9/_@-]{31}",
         ),
         said(
             "values of Authorization headers",
@@ -104,7 +104,7 @@ pub(super) fn shapes() -> Vec<Shape> {
         said(
             "payment card numbers",
             no_digit,
-            &["630427373398"],
+            &["630427373398", "6304 2737 3398", "6304-2737-3398"],
             &digits(&["[0-9]{12,19}"], &["", " ", "-"], "[^0-9]"),
         ),
         shape(
@@ -119,7 +119,7 @@ pub(super) fn shapes() -> Vec<Shape> {
                 r"[0-9]{9}(?s-u:.)|[0-9]{3}-[0-9]{2}-[0-9]{4}(?s-u:.)|[0-9]{3} [0-9]{2} [0-9]{4}(?s-u:.)|[0-9]{3}\.[0-9]{2}\.[0-9]{4}(?s-u:.)",
             ],
         ),
-        shape("telephone numbers", no_number, &[&phone("", r"\+[1-9]", 15)]),
+        shape("telephone numbers", no_number, &[&phone("", r"\+\(?[1-9]", 15)]),
         shape("telephone numbers", no_number, &[&phone("", r"\(\+[1-9]", 15)]),
         shape("telephone numbers", no_number, &[&phone("", "00", 15)]),
         shape("telephone numbers", no_number, &[&phone(r"\(?", "0", 10)]),
@@ -177,9 +177,10 @@ pub(super) fn shapes() -> Vec<Shape> {
 
 const SPACES: &str = r"\x00-\x20\x7f";
 const USERINFO: &str = r#"(?-u:[!-~&&[^/?\#@"'`<>\\]])"#;
-/// A letter, a digit, or the beginning of any character that is not ASCII: such a character counts once it is there.
+/// A letter, a digit, what may be one in a later version of Unicode, or the beginning of any character that is not ASCII: such a
+/// character counts once it is there.
 const LETTER: &str = concat!(
-    r"(?:[\w\p{N}&&[^_]]|",
+    r"(?:[\w\p{N}\p{Cn}&&[^_]]|",
     r"(?-u:(?:[\xC2-\xDF]|[\xE0-\xEF][\x80-\xBF]?|[\xF0-\xF4][\x80-\xBF]{0,2})\xFF))"
 );
 /// What may stand between two digits of a telephone number.

@@ -55,11 +55,11 @@ pub(crate) static KINDS: &[Kind] = &[
     kind("prescribers of controlled substances", 2, |dice, row| said("DEA number ", id(dice, &health::DEA[row]))),
     kind("medical-record numbers", 2, |dice, row| said(["MRN: ", "medical record number "][row], of(dice, "ABC-0123456789", 9))),
     kind("national identity numbers", european::IDS.len(), |dice, row| said(european::IDS[row].words[0], id(dice, &european::IDS[row]))),
-    kind("payment card numbers", 4 * card::ISSUERS.len(), |dice, row| said(if row % 2 == 0 { "" } else { "card " }, card_number(dice, row / 4))),
+    kind("payment card numbers", 4 * card::ISSUERS.len(), |dice, row| said(if row % 2 == 0 && !card::ISSUERS[row / 4].needs_word { "" } else { "card " }, card_number(dice, row / 4))),
     kind("social security and taxpayer numbers", 3, |dice, row| said(["", "ssn ", "SSN: "][row], grouped(dice, [[3, 2, 4, 0], [3, 2, 4, 0], [9, 0, 0, 0]][row], ["-", " ", ""][row]))),
-    kind("telephone numbers", PHONES.len(), |dice, row| said(if row % 3 == 0 { "phone: " } else { "" }, PHONES[row].chars().map(|char| if char == '#' { digit(dice) } else { char }).collect())),
+    kind("telephone numbers", PHONES.len(), |dice, row| said(if row % 3 == 0 || row + 1 == PHONES.len() { "phone: " } else { "" }, PHONES[row].chars().map(|char| if char == '#' { digit(dice) } else { char }).collect())),
     kind("e-mail addresses", 4, |dice, row| alone(email(dice, row))),
-    kind("values of secret-sounding names", NAMES.len(), |dice, row| { let length = dice.between(6, 40); said(NAMES[row], of(dice, PASSWORD, length)) }),
+    kind("values of secret-sounding names", NAMES.len(), |dice, row| { let length = dice.between(6, 40); let quote = if NAMES[row].ends_with(['"', '\'']) { &NAMES[row][NAMES[row].len() - 1..] } else { "" }; said(NAMES[row], of(dice, PASSWORD, length) + quote) }),
 ];
 
 const fn kind(rule: &'static str, rows: usize, make: fn(&mut Dice<'_>, usize) -> Sample) -> Kind {

@@ -289,7 +289,7 @@ impl Rules {
         &self.rules[rule]
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "json"))]
     pub(crate) fn gate(&self) -> &Gate {
         &self.gate
     }

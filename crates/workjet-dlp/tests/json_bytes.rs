@@ -2,6 +2,7 @@
 #![cfg(feature = "json")]
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use serde_json::{Map, Value};
@@ -11,7 +12,7 @@ use workjet_dlp::{
 };
 
 fn scan<'j>(json: &'j str, shape: &Shape) -> Result<ScannedJson<'j>, InvalidJson> {
-    Engine::standard().scan_json(json.as_bytes(), shape, &Policy::redact_all())
+    ENGINES[0].scan_json(json.as_bytes(), shape, &Policy::redact_all())
 }
 
 fn redacted(json: &str) -> String {
@@ -348,6 +349,59 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
 }
 
+/// What detectors of many kinds find, whole and in part, and what only looks like it.
+fn telling() -> impl Strategy<Value = String> {
+    let put_together = |parts: &[&str]| parts.concat();
+    let piece = prop::sample::select(vec![
+        put_together(&["AKIA", "QWERTYUIOPASDFGH"]),
+        put_together(&["gh", "p_", "0123456789abcdefghijABCDEFGHIJ3hd8qW"]),
+        put_together(&["wJalrXUtnFEMI", "/K7MDENG/bPxRfiCYzzzzzzzKEYa"]),
+        put_together(&["sk", "_live_", "4eC39HqLyjWDarjtT1zdp7dc"]),
+        put_together(&["-----BEGIN ", "PRIVATE KEY-----"]),
+        put_together(&[
+            "eyJhbGciOiJIUzI1NiJ9",
+            ".eyJzdWIiOiIxIn0.",
+            "dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+        ]),
+        "postgres://user:hunter2x@db.example.com/x".to_owned(),
+        "Authorization: Bearer abcdef0123456789abcdef".to_owned(),
+        "password=hunter2x".to_owned(),
+        "secret".to_owned(),
+        "key: ".to_owned(),
+        "9f8A7b6C5d4E3f2A1b0C".to_owned(),
+        "hunter2x".to_owned(),
+        "+1 (212) 555-0123".to_owned(),
+        "call 2125550123".to_owned(),
+        "212-555".to_owned(),
+        "-0123".to_owned(),
+        "ssn 536228726".to_owned(),
+        "4111111111111111".to_owned(),
+        "4111%31111 1111 1111".to_owned(),
+        "\u{ff14}111111111111111".to_owned(),
+        "bob".to_owned(),
+        "@example.com".to_owned(),
+        "GB82 WEST 1234 5698 7654 32".to_owned(),
+        "say \"nope\"".to_owned(),
+        "zz".to_owned(),
+        " ".to_owned(),
+        "plain words".to_owned(),
+        "[REDACTED:email]".to_owned(),
+    ]);
+    prop::collection::vec(piece, 0..3).prop_map(|pieces| pieces.concat())
+}
+
+/// Without a test's own patterns and packs, and with them.
+static ENGINES: LazyLock<[Engine; 2]> = LazyLock::new(|| {
+    let mut all = Engine::builder()
+        .preset(Preset::Standard)
+        .preset(Preset::Health)
+        .preset(Preset::European);
+    for (name, pattern) in [("quoted", "say \"[a-z]{4}\""), ("end", "z$"), ("begin", "^plain")] {
+        all = all.custom(CustomPattern::new(name, pattern).expect("a pattern"));
+    }
+    [Engine::standard(), all.build().expect("an engine")]
+});
+
 fn key() -> impl Strategy<Value = String> {
     prop::sample::select(vec![
         "a",
@@ -470,7 +524,7 @@ proptest! {
         write(&document, &mut || dice.next().unwrap_or(7), &mut json);
         prop_assert_eq!(&serde_json::from_str::<Value>(&json).expect("JSON"), &document);
 
-        let engine = Engine::standard();
+        let engine = &ENGINES[0];
         let mut tree = document.clone();
         let expected = engine.redact_json(&mut tree, &shape, &policy);
         let scanned = engine.scan_json(json.as_bytes(), &shape, &policy).expect("JSON");
@@ -479,6 +533,33 @@ proptest! {
         prop_assert_eq!(rewritten, tree, "{}", json);
         if expected.findings.is_empty() {
             prop_assert!(matches!(scanned.json, Cow::Borrowed(_)));
+        }
+    }
+
+    #[test]
+    fn in_a_document_each_string_is_what_it_is_alone(
+        texts in prop::collection::vec((prop::sample::select(vec!["a", "password", "value", "", "4111 11"]), telling()), 1..9),
+        all: bool,
+        blanks in 0..200usize,
+    ) {
+        let (engine, policy) = (&ENGINES[usize::from(all)], Policy::redact_all());
+        for in_array in [false, true] {
+            let values = texts.iter().map(|(key, text)| {
+                let text = Value::from(text.as_str());
+                if in_array { text.to_string() } else { format!("{{\"{key}\":{text}}}") }
+            });
+            let json = format!("[{}{}]", " ".repeat(blanks), values.collect::<Vec<_>>().join(","));
+            let expected: Vec<_> = texts.iter().map(|(key, text)| {
+                let key = if in_array { "" } else { key };
+                engine.redact_under_key(key, text, &policy).text.into_owned()
+            }).collect();
+            let scanned = engine.scan_json(json.as_bytes(), &Shape::Any, &policy).expect("JSON");
+            let scanned: Vec<Value> = serde_json::from_slice(&scanned.json).expect("still JSON");
+            let got: Vec<_> = scanned.iter().map(|value| {
+                let text = if in_array { value } else { value.as_object().and_then(|object| object.values().next()).expect("a value") };
+                text.as_str().expect("a string").to_owned()
+            }).collect();
+            prop_assert_eq!(got, expected, "{}", json);
         }
     }
 
@@ -503,6 +584,6 @@ proptest! {
     #[test]
     fn any_bytes_are_taken_without_a_panic(json: Vec<u8>, before in prop::sample::select(vec!["", "{\"", "[\"\\u", "[1"])) {
         let json = [before.as_bytes(), &json].concat();
-        let _ = Engine::standard().scan_json(&json, &PART, &Policy::redact_all());
+        let _ = ENGINES[0].scan_json(&json, &PART, &Policy::redact_all());
     }
 }

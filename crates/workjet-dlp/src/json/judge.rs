@@ -12,6 +12,7 @@ use crate::cursor::Cursor;
 use crate::custom::Scratch;
 use crate::engine::Inner;
 use crate::policy::Plan;
+use crate::search::Rules;
 use crate::sink::{Sink, Whole};
 use crate::{Action, Engine, Finding, Policy, Vault};
 
@@ -188,7 +189,11 @@ impl<'e> Judge<'e> {
     }
 }
 
-impl Search<'_> {
+impl<'e> Search<'e> {
+    pub(super) fn rules(&self) -> &'e Rules {
+        &self.engine.rules
+    }
+
     /// Gives a text to `out`, its findings replaced, and returns them.
     pub(super) fn run(&mut self, context: &Context, text: &str, out: &mut dyn Sink) -> Vec<Finding> {
         let (origin, bytes) = match context {

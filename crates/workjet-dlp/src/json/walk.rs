@@ -6,6 +6,7 @@ use super::edit::{Edit, StringEdits, apply};
 use super::escape::Written;
 use super::index::Index;
 use super::judge::{Context, Judge, Place, Treatment};
+use super::quiet::Quiet;
 use super::reader::{Event, Reader, is_json};
 use super::report::InvalidJson;
 use super::tree::case;
@@ -19,12 +20,15 @@ const MAX_ALTERNATIVES: usize = 32;
 /// # Errors
 /// If it is not JSON. What the judge has been told by then is worth nothing.
 pub(super) fn document(text: &str, shape: &Shape, judge: &mut Judge<'_>) -> Result<Vec<Edit>, InvalidJson> {
+    let quiet = Quiet::new(text, judge.search.rules());
     let mut walk = Walk {
+        text,
         reader: Reader::new(text),
         judge,
         shape,
         levels: Vec::new(),
         index: Index::default(),
+        quiet,
         edits: Vec::new(),
     };
     while let Some(event) = walk.reader.next()? {
@@ -66,12 +70,14 @@ pub(super) fn reserve(text: &str, judge: &mut Judge<'_>) {
 }
 
 struct Walk<'j, 'w, 'e> {
+    text: &'j str,
     reader: Reader<'j>,
     judge: &'w mut Judge<'e>,
     /// Of the whole document.
     shape: &'w Shape,
     levels: Vec<Level<'w>>,
     index: Index,
+    quiet: Quiet<'e>,
     edits: Vec<Edit>,
 }
 
@@ -132,6 +138,7 @@ impl<'j, 'w> Walk<'j, 'w, '_> {
     }
 
     fn key(&mut self, written: Written<'j>) {
+        let is_quiet = self.is_quiet(written);
         let Some(Level {
             within:
                 Within::Object {
@@ -151,7 +158,9 @@ impl<'j, 'w> Walk<'j, 'w, '_> {
         } else {
             let key = written.decoded();
             self.judge.path.move_to(Place::Unlisted);
-            self.judge.name(&key);
+            if !is_quiet {
+                self.judge.name(&key);
+            }
             (*value, *context) = (&Shape::Any, self.judge.search.context(&key));
         }
         *tag = tags.iter().position(|tag| written.says(tag.key));
@@ -208,6 +217,8 @@ impl<'j, 'w> Walk<'j, 'w, '_> {
         let text = written.decoded();
         match self.judge.treatment(shape, &text) {
             Treatment::Pass => {}
+            Treatment::Rewrite if self.context().is_some() => self.rewrite(written, &text),
+            Treatment::Name | Treatment::Signed | Treatment::Rewrite if self.is_quiet(written) => {}
             Treatment::Name => self.judge.name(&text),
             Treatment::Signed => self.judge.signed(&text),
             Treatment::Rewrite => self.rewrite(written, &text),
@@ -228,6 +239,12 @@ impl<'j, 'w> Walk<'j, 'w, '_> {
         let found = self.judge.search.run(&context, text, &mut out);
         out.finish();
         self.judge.book(found);
+    }
+
+    /// Whether nothing can be found in the string that was read last, if no key says anything about it.
+    fn is_quiet(&mut self, written: Written<'j>) -> bool {
+        let start = self.start(written);
+        !written.has_escapes && self.quiet.is_quiet(self.text, start..start + written.raw.len())
     }
 
     /// Where the string that was read last begins, after its quote.

@@ -1,0 +1,6 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use workjet_dlp::exactness::targets;
+
+fuzz_target!(|bytes: &[u8]| targets::split_anywhere(bytes));

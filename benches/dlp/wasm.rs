@@ -12,13 +12,14 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 use serde_json::json;
+use workjet_dlp::Engine;
 
 use crate::corpus::Corpus;
-use crate::folder;
 use crate::options::Options;
 use crate::report::{Report, number, size};
 use crate::rounds::batches;
 use crate::streams::among;
+use crate::{find_all, folder};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -43,6 +44,7 @@ struct Measured {
 struct Figure {
     corpus: String,
     bytes: usize,
+    findings: usize,
     find_mb_per_s: f64,
     redact_mb_per_s: f64,
 }
@@ -60,8 +62,8 @@ pub(crate) fn measure(corpora: &[Corpus], options: &Options, report: &mut Report
         .join("wasm");
     fs::create_dir_all(&target).with_context(|| format!("cannot make {}", target.display()))?;
     let texts = target.join("texts.json");
-    fs::write(&texts, texts_of(corpora).to_string())
-        .with_context(|| format!("cannot write {}", texts.display()))?;
+    let described = texts_of(corpora);
+    fs::write(&texts, described.to_string()).with_context(|| format!("cannot write {}", texts.display()))?;
 
     let mut rows = Vec::new();
     let mut sizes = Vec::new();
@@ -89,7 +91,19 @@ pub(crate) fn measure(corpora: &[Corpus], options: &Options, report: &mut Report
             number(*gzipped_bytes as f64 / 1e3),
             optimised.unwrap_or_else(|| "without".to_owned()),
         ]);
-        for figure in measured.figures {
+        for (figure, described) in measured
+            .figures
+            .into_iter()
+            .zip(described.as_array().into_iter().flatten())
+        {
+            // Another way through the same bytes must find the same.
+            ensure!(
+                described["findings"] == figure.findings,
+                "natively there are {} findings in {}, as WebAssembly {}",
+                described["findings"],
+                figure.corpus,
+                figure.findings
+            );
             report.figure(json!({
                 "section": "wasm", "build": name, "corpus": figure.corpus, "bytes": figure.bytes,
                 "find_mb_per_s": figure.find_mb_per_s, "redact_mb_per_s": figure.redact_mb_per_s,
@@ -117,13 +131,17 @@ pub(crate) fn measure(corpora: &[Corpus], options: &Options, report: &mut Report
 }
 
 fn texts_of(corpora: &[Corpus]) -> serde_json::Value {
+    let engine = Engine::standard();
     among(corpora, &["prose", "code", "dense"])
         .flat_map(|corpus| {
             [64 << 10, 2 << 10].map(|bytes| {
                 let batches = batches(|count| corpus.texts(bytes, count), bytes);
                 let per_batch = batches.first().map_or(1, Vec::len);
                 let texts: Vec<String> = batches.into_iter().flatten().collect();
-                json!({"corpus": corpus.name, "bytes": bytes, "per_batch": per_batch, "texts": texts})
+                let findings: usize = texts.iter().map(|text| find_all(&engine, text)).sum();
+                json!({
+                    "corpus": corpus.name, "bytes": bytes, "per_batch": per_batch, "texts": texts, "findings": findings,
+                })
             })
         })
         .collect()

@@ -207,7 +207,7 @@ impl Script {
             for part in &mut self.reply.parts {
                 match part {
                     Part::Text(text) | Part::Refusal(text) | Part::Thinking { text, .. } => {
-                        fill(text, &tokens)
+                        fill(text, &tokens);
                     }
                     Part::Tool { arguments, .. } => fill_all(arguments, &tokens),
                 }

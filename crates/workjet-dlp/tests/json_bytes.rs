@@ -377,6 +377,8 @@ fn telling() -> impl Strategy<Value = String> {
         "ssn 536228726".to_owned(),
         "4111111111111111".to_owned(),
         "4111%31111 1111 1111".to_owned(),
+        "bob%40example.com".to_owned(),
+        "\u{ff34}\u{ff25}\u{ff33}\u{ff34}-\u{ff14}\u{ff11}\u{ff11}\u{ff11}-\u{ff11}\u{ff11}\u{ff11}\u{ff11}-\u{ff11}\u{ff11}\u{ff11}\u{ff11}-\u{ff11}\u{ff11}\u{ff11}\u{ff11}".to_owned(),
         "\u{ff14}111111111111111".to_owned(),
         "bob".to_owned(),
         "@example.com".to_owned(),

@@ -37,8 +37,10 @@ pub(super) struct StringEdits<'s> {
     has_escapes: bool,
     /// Where `raw` stands in the document.
     start: usize,
-    /// How much of `raw` has passed or been hidden.
+    /// How much of `raw` has passed or been hidden,
     at: usize,
+    /// but for so many decoded bytes that have passed since. Most strings pass whole, and then nobody need know where.
+    passed: usize,
     edits: &'s mut Vec<Edit>,
     vault: Option<&'s mut Vault>,
 }
@@ -55,6 +57,7 @@ impl<'s> StringEdits<'s> {
             has_escapes: written.has_escapes,
             start,
             at: 0,
+            passed: 0,
             edits,
             vault,
         }
@@ -64,42 +67,45 @@ impl<'s> StringEdits<'s> {
     pub(super) fn take(&mut self, inner: &[Edit]) {
         let mut at = 0;
         for edit in inner {
-            self.skip(edit.at.start - at);
+            self.passed += edit.at.start - at;
             self.placeholder(&edit.text);
             self.remove(edit.at.len());
             at = edit.at.end;
         }
     }
 
-    /// Ends the string. What was neither passed nor hidden follows a finding that blocks, and must not be used.
-    pub(super) fn finish(self) {
-        if self.at < self.raw.len() {
-            self.edits.push(Edit {
-                at: self.start + self.at..self.start + self.raw.len(),
-                text: String::new(),
-            });
-        }
+    /// Takes the rest of the string out. It follows a finding that blocks, and must not be used.
+    pub(super) fn cut(mut self) {
+        let at = self.here();
+        self.edits.push(Edit {
+            at: at..self.start + self.raw.len(),
+            text: String::new(),
+        });
     }
 
-    fn skip(&mut self, decoded: usize) {
+    /// The place in the document that has been reached.
+    fn here(&mut self) -> usize {
+        let passed = std::mem::take(&mut self.passed);
         self.at += if self.has_escapes {
-            written_length(&self.raw[self.at..], decoded)
+            written_length(&self.raw[self.at..], passed)
         } else {
-            decoded
+            passed
         };
+        self.start + self.at
     }
 
     fn remove(&mut self, decoded: usize) {
-        self.skip(decoded);
+        self.passed += decoded;
+        let end = self.here();
         if let Some(edit) = self.edits.last_mut() {
-            edit.at.end = self.start + self.at;
+            edit.at.end = end;
         }
     }
 }
 
 impl Sink for StringEdits<'_> {
     fn pass(&mut self, bytes: &[u8]) {
-        self.skip(bytes.len());
+        self.passed += bytes.len();
     }
 
     fn hide(&mut self, bytes: &[u8]) {
@@ -107,7 +113,7 @@ impl Sink for StringEdits<'_> {
     }
 
     fn placeholder(&mut self, text: &str) {
-        let at = self.start + self.at;
+        let at = self.here();
         let mut written = String::with_capacity(text.len());
         encode(text, &mut written);
         self.edits.push(Edit {

@@ -101,13 +101,15 @@ pub(super) fn encode(text: &str, out: &mut String) {
 /// The bytes before the first backslash.
 fn plain_length(bytes: &[u8]) -> usize {
     let mut at = 0;
-    for block in bytes.chunks(32) {
+    // Whole blocks, so that the compiler makes vectors of them.
+    for block in bytes.chunks_exact(32) {
         if block.iter().fold(false, |any, byte| any | (*byte == b'\\')) {
-            return at + block.iter().position(|byte| *byte == b'\\').unwrap_or(0);
+            break;
         }
-        at += block.len();
+        at += 32;
     }
-    at
+    let rest = &bytes[at..];
+    at + rest.iter().position(|byte| *byte == b'\\').unwrap_or(rest.len())
 }
 
 /// The length and meaning of the escape that `bytes` begin with; `None` if it may go on in what follows them. Half of a

@@ -11,6 +11,7 @@ use super::reader::{Event, Reader, is_json};
 use super::report::InvalidJson;
 use super::tree::case;
 use super::{Shape, UnscannableReason};
+use crate::Action;
 
 /// Shapes that may stand behind one another for one value. No protocol comes near.
 const MAX_ALTERNATIVES: usize = 32;
@@ -237,7 +238,9 @@ impl<'j, 'w> Walk<'j, 'w, '_> {
         let vault = self.judge.vault.as_deref_mut();
         let mut out = StringEdits::new(written, start, &mut self.edits, vault);
         let found = self.judge.search.run(&context, text, &mut out);
-        out.finish();
+        if found.iter().any(|finding| finding.action() == Action::Block) {
+            out.cut();
+        }
         self.judge.book(found);
     }
 

@@ -90,6 +90,11 @@ pub(crate) fn before(behind: &[u8]) -> Option<Name> {
         start.checked_sub(1).and_then(|before| rest.get(before)),
         Some(b'?' | b'&')
     );
+    // Whoever looks at a badge knows its token.
+    let near = &rest[rest.len().saturating_sub(64)..];
+    if in_query && near.windows(5).any(|window| window == b"badge") {
+        return None;
+    }
     // The key of a request, and the signature that makes an address a credential.
     let of_query = || {
         let alone = in_query && (words[0] == b"key" || words[0] == b"sig");
@@ -225,8 +230,11 @@ fn operator(bytes: &[u8], quoted: bool, spaced: bool) -> Option<(&[u8], Bond)> {
         [rest @ .., b' ', b'i', b's']
         | [rest @ .., b' ', b'w', b'a', b's']
         | [rest @ .., b' ', b't', b'o']
-        | [rest @ .., b' ', b'i' | b'e', b's', b't']
-        | [rest @ .., b' ', b'e', b's'] => rest,
+            if !is_verb(bytes, rest) =>
+        {
+            rest
+        }
+        [rest @ .., b' ', b'i' | b'e', b's', b't'] | [rest @ .., b' ', b'e', b's'] => rest,
         [rest @ .., b'"' | b'\'' | b'`', b','] | [rest @ .., b'('] if quoted => {
             return Some((rest, Bond::Place));
         }
@@ -236,6 +244,11 @@ fn operator(bytes: &[u8], quoted: bool, spaced: bool) -> Option<(&[u8], Bond)> {
         _ => return None,
     };
     Some((rest, Bond::Sign))
+}
+
+/// `flags to pass to …`
+fn is_verb(all: &[u8], before: &[u8]) -> bool {
+    all.ends_with(b" to") && before.ends_with(b" pass")
 }
 
 /// Whether the last word is one for passwords, after which a value may stand with nothing but a blank between:

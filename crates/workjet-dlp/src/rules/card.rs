@@ -134,8 +134,14 @@ fn card(
 /// Of a longer number in groups, as `112-2345687-7190618`, or of an identifier: `98cd-874190002798`.
 fn is_part(window: &Window<'_>, at: usize, end: usize) -> bool {
     let hyphens = window.bytes[at..end].contains(&b'-');
+    let first = window.bytes[at..end]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     match window.behind(at) {
         [.., b'0'..=b'9', b'-'] => true,
+        // `192 256 384 512 768 1024`
+        [.., b'0'..=b'9', b' '] => first != 4 && window.bytes[at..end].contains(&b' '),
         [.., before, b'-'] => !hyphens && end - at < 13 && before.is_ascii_alphanumeric(),
         _ => false,
     }

@@ -472,11 +472,18 @@ fn is_code(value: &[u8], quoted: bool) -> bool {
             .iter()
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
         && is_wordy(value);
+    // `*const c_char`
+    let pointer = !quoted
+        && value.starts_with(b"*")
+        && value[1..]
+            .iter()
+            .all(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
     let tag = !quoted && value.starts_with(b"!") && value[1..].iter().all(u8::is_ascii_alphabetic);
     // `(?:{hex}|{ipv4})`, and what stands after `<user>:<password>`.
     let pattern = value.windows(2).any(|pair| pair == b"(?") || (!quoted && value.starts_with(b"@"));
     pattern
         || tag
+        || pointer
         || is_technical(value)
         || constant
         || call

@@ -258,7 +258,11 @@ fn begins_here(window: &Window<'_>, at: usize) -> bool {
         .is_some_and(|byte| byte.is_ascii_digit());
     match before {
         byte if marks_other_number(byte) => false,
-        b'-' | b'.' | b'/' | b',' | b':' | b')' | b'(' | b'*' => !digit_before_that,
+        // `-.025.223` is a fraction.
+        b'.' => window
+            .byte_before(at - 1)
+            .is_none_or(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'.' | b')')),
+        b'-' | b'/' | b',' | b':' | b')' | b'(' | b'*' => !digit_before_that,
         128.. => !matches!(window.char_before(at), Some('€' | '£' | '¥')),
         _ => super::is_token_start(window, at),
     }
@@ -439,7 +443,12 @@ impl Number {
                 Confidence::Low
             });
         }
-        let varied = digits.iter().any(|digit| *digit != digits[0]);
+        // Where the numbers of 32 bits end.
+        let limit = matches!(
+            digits,
+            [2, 1, 4, 7, 4, 8, 3, 6, 4, 7 | 8] | [4, 2, 9, 4, 9, 6, 7, 2, 9, 5 | 6]
+        );
+        let varied = !limit && digits.iter().any(|digit| *digit != digits[0]);
         let length = if self.groups == 1 { 7..=13 } else { 7..=15 };
         let decimal =
             self.separator == Some(b'.') && matches!(lengths, [_, _]) && !matches!(lengths, [3..=4, 4]);
@@ -554,6 +563,12 @@ fn is_date(digits: &[u8], lengths: &[usize]) -> bool {
 }
 
 fn is_varied_pairs(digits: &[u8]) -> bool {
+    // So are `01 03 05 07 08` and `08 07 06 05 04`.
+    let pairs = || digits.chunks(2).map(|pair| 10 * pair[0] + pair[1]);
+    let steps = || pairs().zip(pairs().skip(1));
+    if steps().all(|(a, b)| a < b && b - a <= 3) || steps().all(|(a, b)| b < a && a - b <= 3) {
+        return false;
+    }
     // `01 02 03 04 05` is a count and `01 01 01 01 01` a filling, not a number.
     let same = digits
         .chunks(2)

@@ -4,13 +4,15 @@
 //! looks for stands in the document as it stands in the string: its quotes are no part of any word or number. So the gate goes
 //! over the document once, and where it says nothing about a string that is written as it reads, nothing can be found there.
 
-use std::ops::Range;
-
+use super::escape::Written;
 use crate::gate::Ahead;
 use crate::search::{Rules, Window};
 
 /// Shorter documents are not worth a look.
 const LEAST_BYTES: usize = 128;
+
+/// In longer strings the search asks the gate itself.
+const MOST_BYTES: usize = 64;
 
 /// What the gate says about a document, from left to right.
 pub(super) struct Quiet<'e> {
@@ -31,12 +33,14 @@ impl<'e> Quiet<'e> {
         }
     }
 
-    /// Whether nothing can be found in the string without escapes that stands there. To be asked from left to right, and only
-    /// where no key says anything about the string.
-    pub(super) fn is_quiet(&mut self, document: &str, at: Range<usize>) -> bool {
-        let Some(ahead) = &mut self.ahead else {
+    /// Whether nothing can be found in the string that begins at `start`. To be asked from left to right, and only where no key
+    /// says anything about the string.
+    pub(super) fn is_quiet(&mut self, document: &str, string: Written<'_>, start: usize) -> bool {
+        let is_short = string.raw.len() < MOST_BYTES && !string.has_escapes;
+        let Some(ahead) = self.ahead.as_mut().filter(|_| is_short) else {
             return false;
         };
+        let at = start..start + string.raw.len();
         let bytes = document.as_bytes();
         if self.until < at.end {
             let window = Window {

@@ -139,7 +139,7 @@ impl<'j, 'w> Walk<'j, 'w, '_> {
     }
 
     fn key(&mut self, written: Written<'j>) {
-        let is_quiet = self.is_quiet(written);
+        let start = self.start(written);
         let Some(Level {
             within:
                 Within::Object {
@@ -159,7 +159,7 @@ impl<'j, 'w> Walk<'j, 'w, '_> {
         } else {
             let key = written.decoded();
             self.judge.path.move_to(Place::Unlisted);
-            if !is_quiet {
+            if !self.quiet.is_quiet(self.text, written, start) {
                 self.judge.name(&key);
             }
             (*value, *context) = (&Shape::Any, self.judge.search.context(&key));
@@ -247,7 +247,7 @@ impl<'j, 'w> Walk<'j, 'w, '_> {
     /// Whether nothing can be found in the string that was read last, if no key says anything about it.
     fn is_quiet(&mut self, written: Written<'j>) -> bool {
         let start = self.start(written);
-        !written.has_escapes && self.quiet.is_quiet(self.text, start..start + written.raw.len())
+        self.quiet.is_quiet(self.text, written, start)
     }
 
     /// Where the string that was read last begins, after its quote.

@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import re
+import time
 
 import anthropic
 import openai
@@ -10,7 +11,7 @@ import pytest
 
 from callers import caller
 from processes import Gateway, configuration
-from raw import Stream, body, post
+from raw import Stream, body, post, text_of
 
 EMAIL = "bob.miller@corp-mail.example"
 OTHER = "ann@corp-mail.example"
@@ -263,6 +264,23 @@ def test_a_stream_that_breaks_off_shows_no_more_than_what_came(mock, gateway, di
     if stream.response.status == 200:
         events += stream.buffer.decode()
     assert_unseen(events, EMAIL)
+
+
+def test_a_client_that_leaves_within_a_token_leaves_no_value_behind(mock, gateway, dialect):
+    model = replies(mock, [{"text": "Dear friend, $1"}], every=8, wire={"gate": True})
+    # The head waits for the first words.
+    mock.release(model, {"openai": 2, "anthropic": 4}[dialect])
+    with Stream(gateway, dialect, body(dialect, f"{dialect}:{model}", f"I am {EMAIL}.")) as reply:
+        heard = ""
+        while "friend" not in heard:
+            while not reply.ready():
+                mock.release(model)
+            heard += text_of(dialect, reply.event())
+        request = reply.request_id
+        time.sleep(gateway.still_before_leaving)
+    mock.release(model, 100)
+    assert gateway.outcome_of(request)["code"] in ("client_gone", "ok", "unknown")
+    assert_unseen(json.dumps(gateway.entries()) + gateway.errors(), EMAIL, *tokens(mock, model))
 
 
 def test_a_name_cannot_become_a_token(mock, gateway, dialect):

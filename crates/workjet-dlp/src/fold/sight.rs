@@ -366,6 +366,12 @@ impl Twice {
                 break;
             }
         }
+        if self.raw.is_some() {
+            // All that there is belongs to the match. The view must not fall behind, for what it has not folded is forgotten.
+            while view.feed(window, rules) {
+                view.drop_what_is_behind(view.text.bytes.len());
+            }
+        }
     }
 }
 

@@ -168,8 +168,11 @@ impl View {
 
     /// The first folded byte that begins at or after a place of the original; nothing before it is of interest any more.
     pub(super) fn place_of(&mut self, window: &Window<'_>, rules: &Rules, original: usize) -> usize {
-        while self.text.taken() < original && self.feed(window, rules) {
+        while self.text.taken() < original {
             self.drop_what_is_behind(self.text.bytes.len());
+            if !self.feed(window, rules) {
+                break;
+            }
         }
         self.text.place_of(original)
     }

@@ -5,6 +5,9 @@
 //! and, at one start, the earlier rule. A whole text and a stream differ only in [`Window::last`]: with it set, no rule
 //! ever waits. That makes a stream equal to its whole by construction.
 
+mod starts;
+mod window;
+
 use crate::allow::Allowed;
 use crate::custom::{Custom, Scratch};
 use crate::finding::Confidence;
@@ -15,100 +18,8 @@ use crate::rules::{BUILT_IN, BuiltIn, begins_number};
 use crate::run::Run;
 use crate::{Action, Detector, Preset};
 
-/// Bytes before a position that a rule may read. Streams keep as many of what they have already released.
-pub(crate) const LOOK_BEHIND: usize = 256;
-
-/// The part of a text that can be seen at the moment.
-#[derive(Clone, Copy)]
-pub(crate) struct Window<'t> {
-    pub(crate) bytes: &'t [u8],
-    /// Where the text itself begins; a JSON key may stand before it, for rules that look behind.
-    pub(crate) origin: usize,
-    /// Whether the text ends where `bytes` end.
-    pub(crate) last: bool,
-}
-
-/// The character after a position.
-pub(crate) enum Peek {
-    Char(char),
-    /// The end of the text, or a byte that is not UTF-8: a boundary.
-    Edge,
-    /// It has not arrived.
-    Unknown,
-}
-
-impl<'t> Window<'t> {
-    pub(crate) fn byte(&self, at: usize) -> Option<u8> {
-        self.bytes.get(at).copied()
-    }
-
-    /// At most [`LOOK_BEHIND`] bytes that end at `at`.
-    pub(crate) fn behind(&self, at: usize) -> &'t [u8] {
-        &self.bytes[at.saturating_sub(LOOK_BEHIND)..at]
-    }
-
-    pub(crate) fn byte_before(&self, at: usize) -> Option<u8> {
-        at.checked_sub(1).and_then(|before| self.byte(before))
-    }
-
-    /// Whether an ASCII letter or digit stands before `at`, unless it is that of an escape.
-    pub(crate) fn follows_word(&self, at: usize) -> bool {
-        self.byte_before(at)
-            .is_some_and(|byte| byte.is_ascii_alphanumeric())
-            && !self.follows_escape(at)
-    }
-
-    /// Whether an escape such as `\n` ends at `at`. Tool results are often JSON in a text, and source code is quoted: what
-    /// stands behind the escape begins a line, not the middle of a word.
-    pub(crate) fn follows_escape(&self, at: usize) -> bool {
-        matches!(self.byte_before(at), Some(b'n' | b't' | b'r')) && self.byte_before(at - 1) == Some(b'\\')
-    }
-
-    /// Whether the letter of such an escape stands at `at`.
-    pub(crate) fn is_escape(&self, at: usize) -> bool {
-        self.follows_escape(at + 1)
-    }
-
-    /// The character that ends at `at`; `None` at the start of the text and after a byte that is not UTF-8.
-    pub(crate) fn char_before(&self, at: usize) -> Option<char> {
-        let tail = &self.bytes[at.saturating_sub(4)..at];
-        if let Some(last) = tail.last().filter(|last| last.is_ascii()) {
-            return Some(char::from(*last));
-        }
-        let lead = tail.iter().rposition(|byte| !matches!(byte, 0x80..=0xBF))?;
-        let mut chars = std::str::from_utf8(&tail[lead..]).ok()?.chars();
-        let char = chars.next();
-        if chars.next().is_some() { None } else { char }
-    }
-
-    pub(crate) fn peek(&self, at: usize) -> Peek {
-        let rest = &self.bytes[at.min(self.bytes.len())..];
-        let rest = &rest[..rest.len().min(4)];
-        match rest.first() {
-            None => self.end(),
-            Some(byte) if byte.is_ascii() => Peek::Char(char::from(*byte)),
-            Some(_) => match std::str::from_utf8(rest) {
-                Ok(text) => text.chars().next().map_or(Peek::Edge, Peek::Char),
-                Err(error) if error.valid_up_to() > 0 => std::str::from_utf8(&rest[..error.valid_up_to()])
-                    .ok()
-                    .and_then(|text| text.chars().next())
-                    .map_or(Peek::Edge, Peek::Char),
-                // `error_len` is absent when the bytes are the beginning of a character that is cut off.
-                Err(error) if error.error_len().is_none() => self.end(),
-                Err(_) => Peek::Edge,
-            },
-        }
-    }
-
-    fn end(&self) -> Peek {
-        if self.last { Peek::Edge } else { Peek::Unknown }
-    }
-
-    /// What a rule answers when it ran out of bytes before it had its shape together.
-    pub(crate) fn starved(&self) -> Verdict {
-        if self.last { Verdict::No } else { Verdict::More }
-    }
-}
+use self::starts::{Start, Starts};
+pub(crate) use self::window::{LOOK_BEHIND, Peek, Window};
 
 /// A rule's answer about one position.
 pub(crate) enum Verdict {
@@ -358,8 +269,7 @@ impl Rules {
                 Placeholder::Of(length) => return Here::SkipTo(at + length),
             }
         }
-        let state = self.starts.state_before(window, at);
-        let start = self.starts.table[usize::from(state)][usize::from(window.bytes[at])];
+        let start = self.starts.at(window, at);
         self.ask(window, at, start, u8::MAX, actions, settled, scratch)
             .map_or(Here::Nothing, Here::Step)
     }
@@ -425,8 +335,7 @@ impl Rules {
                     }
                 }
             }
-            let state = self.starts.state_before(window, at);
-            let start = self.starts.table[usize::from(state)][usize::from(window.bytes[at])];
+            let start = self.starts.at(window, at);
             if let Some(step) = self.ask(window, at, start, anchors, actions, false, scratch) {
                 break Ok(step);
             }
@@ -548,143 +457,5 @@ impl Rule {
             Kind::BuiltIn(rule) => (rule.verify)(window, at, &mut scratch.memo),
             Kind::Custom(custom) => custom.verify(window, at, scratch),
         }
-    }
-}
-
-/// Which rules to ask where: a table by the byte and the one before it. Most bytes begin nothing, and cost no more than the
-/// look into the table.
-struct Starts {
-    /// By state and byte. A state stands for what came before: bytes after which the same rules can start share one.
-    table: Vec<[Start; 256]>,
-    /// Lists of rules and their anchors, each once. The first is empty.
-    lists: Vec<Vec<(u16, u8)>>,
-    /// The state after each byte.
-    after: [u8; 256],
-    after_escape: u8,
-}
-
-#[derive(Clone, Copy)]
-struct Start {
-    /// The state after this byte.
-    state: u8,
-    /// The rules that can start with it, as a place in `lists`; 0 if there is nothing to do.
-    list: u16,
-}
-
-impl Starts {
-    /// The state at the beginning of a text, where every rule can start.
-    const BEGINNING: u8 = 0;
-    const AFTER_BACKSLASH: u8 = 1;
-
-    fn new(rules: &[Rule]) -> Self {
-        let following = |byte: u8| -> Vec<bool> { rules.iter().map(|rule| rule.can_follow(byte)).collect() };
-        let mut states = vec![vec![true; rules.len()], following(b'\\')];
-        let mut state_of = |following: Vec<bool>| {
-            let known = states.iter().skip(2).position(|state| *state == following);
-            let state = known.map_or(states.len(), |known| known + 2);
-            if known.is_none() {
-                states.push(following);
-            }
-            state as u8
-        };
-        let mut after = [0; 256];
-        for byte in 0..=u8::MAX {
-            after[usize::from(byte)] = match byte {
-                b'\\' => Self::AFTER_BACKSLASH,
-                byte => state_of(following(byte)),
-            };
-        }
-        // What follows `\n` follows an escape, not a letter.
-        let after_escape = state_of(following(b'\\'));
-
-        let mut lists = vec![Vec::new()];
-        let table = (0..).zip(&states).map(|(state, can_follow)| {
-            std::array::from_fn(|byte| {
-                let byte = byte as u8;
-                let starting: Vec<(u16, u8)> = (0..rules.len())
-                    .filter(|rule| can_follow[*rule] && rules[*rule].can_start(byte))
-                    .map(|rule| (rule as u16, rules[rule].anchor as u8))
-                    .collect();
-                // A bracket may begin a placeholder, so there is something to do even if no rule starts with it.
-                let from = usize::from(byte == b'[');
-                let known = lists.iter().skip(from).position(|list| *list == starting);
-                let list = known.map_or(lists.len(), |known| known + from);
-                if known.is_none() {
-                    lists.push(starting);
-                }
-                let escape = state == Self::AFTER_BACKSLASH && matches!(byte, b'n' | b't' | b'r');
-                Start {
-                    state: if escape {
-                        after_escape
-                    } else {
-                        after[usize::from(byte)]
-                    },
-                    list: list as u16,
-                }
-            })
-        });
-        Self {
-            table: table.collect(),
-            lists,
-            after,
-            after_escape,
-        }
-    }
-
-    /// The state for what stands before `at`.
-    fn state_before(&self, window: &Window<'_>, at: usize) -> u8 {
-        match window.byte_before(at) {
-            None => Self::BEGINNING,
-            Some(b'n' | b't' | b'r') if window.byte_before(at - 1) == Some(b'\\') => self.after_escape,
-            Some(byte) => self.after[usize::from(byte)],
-        }
-    }
-
-    /// The first place from `at` on where there is something to do.
-    fn next(&self, bytes: &[u8], at: usize, mut state: u8) -> Option<(usize, Start)> {
-        let rest = bytes.get(at..)?;
-        for (offset, byte) in rest.iter().enumerate() {
-            let start = self.table[usize::from(state)][usize::from(*byte)];
-            if start.list != 0 {
-                return Some((at + offset, start));
-            }
-            state = start.state;
-        }
-        None
-    }
-
-    fn rules(&self, start: Start) -> &[(u16, u8)] {
-        &self.lists[usize::from(start.list)]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn characters_around_a_position_are_decoded_and_broken_bytes_are_edges() {
-        let window = Window {
-            bytes: "aé€😀".as_bytes(),
-            origin: 0,
-            last: true,
-        };
-        assert_eq!(window.char_before(1), Some('a'));
-        assert_eq!(window.char_before(3), Some('é'));
-        assert_eq!(window.char_before(10), Some('😀'));
-        assert!(matches!(window.peek(1), Peek::Char('é')));
-        assert!(matches!(window.peek(10), Peek::Edge));
-        let broken = Window {
-            bytes: b"a\xFFb\xE2\x82",
-            origin: 0,
-            last: false,
-        };
-        assert!(matches!(broken.peek(1), Peek::Edge));
-        assert_eq!(broken.char_before(2), None);
-        assert!(
-            matches!(broken.peek(3), Peek::Unknown),
-            "the rest of the character may still arrive"
-        );
-        assert!(matches!(Window { last: true, ..broken }.peek(3), Peek::Edge));
     }
 }

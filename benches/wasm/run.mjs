@@ -28,8 +28,8 @@ const rates = (places, perBatch, ways) => {
   const best = ways.map(() => batches.map(() => Infinity));
   const until = performance.now() + Number(budget) * ways.length;
   for (let round = 0; round < 6 || performance.now() < until; round++) {
-    batches.forEach((batch, index) => {
-      ways.forEach((way, which) => {
+    ways.forEach((way, which) => {
+      batches.forEach((batch, index) => {
         const start = process.hrtime.bigint();
         for (const [at, length] of batch) way(at, length);
         const nanos = Number(process.hrtime.bigint() - start);

@@ -37,7 +37,7 @@ fn with_peers() -> anyhow::Result<()> {
         .context("a benchmark lies in a build folder")?
         .join("peers");
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["run", "--release", "--locked", "--manifest-path"])
+        .args(["run", "--release", "--manifest-path"])
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/Cargo.toml"))
         .arg("--target-dir")
         .arg(target)

@@ -159,7 +159,7 @@ fn build(target: &Path, profile: &str, flags: &str) -> Result<PathBuf> {
     // Flags change every file that is compiled: a folder for each, or one build undoes the other.
     let target = target.join(if flags.is_empty() { "plain" } else { "simd" });
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--locked", "--target", TARGET, "--profile", profile])
+        .args(["build", "--target", TARGET, "--profile", profile])
         .arg("--manifest-path")
         .arg(folder().join("wasm/Cargo.toml"))
         .arg("--target-dir")

@@ -136,8 +136,11 @@
 //!
 //! # JSON
 //!
-//! With the feature `json`, `Engine::redact_json` walks a document by a `Shape` that says which strings may be rewritten and
-//! which must not change, and scans everything the shape does not mention.
+//! With the feature `json`, `Engine::scan_json` walks the bytes of a document by a `Shape` that says which strings may be
+//! rewritten and which must not change, and scans everything that the shape does not mention. Keys are words before their
+//! values; what holds no finding stays byte for byte. `Engine::json_scanner` does so while a document arrives, such as the
+//! arguments of a tool call, and what it has written is at any time the beginning of valid JSON. `Engine::redact_json` takes a
+//! document that was parsed already.
 //!
 //! # What decides
 //!
@@ -175,7 +178,7 @@
 //!
 //! | feature | default | without it |
 //! |---|---|---|
-//! | `json` | no | no `redact_json`; no dependency on `serde_json` |
+//! | `json` | no | no `scan_json` and its kin; no dependency on `serde_json` |
 //! | `serde` | no | findings and actions cannot be serialised |
 
 mod allow;

@@ -70,6 +70,14 @@ impl Scanner {
         }
     }
 
+    /// Goes on with another text, behind these words.
+    #[cfg(feature = "json")]
+    pub(crate) fn restart(&mut self, context: &str) {
+        self.kept.clear();
+        self.kept.extend_from_slice(context.as_bytes());
+        self.cursor = Cursor::new(context.len()).streaming();
+    }
+
     /// Takes the next piece of text and appends to `out` what can leave.
     pub fn push(&mut self, chunk: &str, out: &mut String) -> Flow {
         self.advance(chunk.as_bytes(), false, out)

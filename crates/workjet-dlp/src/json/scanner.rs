@@ -58,6 +58,8 @@ pub struct JsonScanner {
     levels: Vec<Level>,
     path: Path,
     state: State,
+    /// What has served and can serve again: for values, and for what may not be rewritten.
+    spare: [Option<Box<Open>>; 2],
     /// The last of what was read and decided, for rules that look behind if this is no JSON.
     recent: String,
     findings: Vec<Finding>,
@@ -121,6 +123,7 @@ impl Engine {
             levels: Vec::new(),
             path: Path::default(),
             state: State::Between,
+            spare: [None, None],
             recent: String::new(),
             findings: Vec::new(),
             unscannable: Vec::new(),
@@ -209,16 +212,13 @@ impl JsonScanner {
                     self.give_up("", out);
                     return 0;
                 };
-                let (role, plan, context) = if is_key {
-                    (Role::Key(String::new()), &self.stopping, None)
+                let open = if is_key {
+                    self.begin(Role::Key(String::new()), None)
                 } else {
                     self.enter_value();
-                    (Role::Value(Begun::default()), &self.rewriting, self.context())
+                    self.begin(Role::Value(Begun::default()), self.context())
                 };
-                let scanner = self
-                    .engine
-                    .scanner_after(plan.clone(), context.as_deref().unwrap_or_default());
-                self.state = State::Open(Box::new(Open::new(scanner, role)));
+                self.state = State::Open(open);
                 self.release("\"", out);
                 1
             }
@@ -317,12 +317,11 @@ impl JsonScanner {
         if !is_number {
             return self.release(held, out);
         }
-        let context = self.context();
-        let mut scanner =
-            (self.engine).scanner_after(self.rewriting.clone(), context.as_deref().unwrap_or_default());
+        let mut open = self.begin(Role::Value(Begun::Decided), self.context());
         let mut scanned = String::new();
-        let flow = scanner.advance(text.as_bytes(), true, &mut scanned);
-        let found = scanner.take_findings();
+        let flow = open.scanner.advance(text.as_bytes(), true, &mut scanned);
+        let found = open.scanner.take_findings();
+        self.end(open);
         self.book(found);
         self.stop(flow);
         self.remember(held);
@@ -344,12 +343,36 @@ impl JsonScanner {
             return self.give_up(held, out);
         };
         self.enter_value();
-        let context = self.context();
-        let scanner =
-            (self.engine).scanner_after(self.stopping.clone(), context.as_deref().unwrap_or_default());
-        let mut open = Open::new(scanner, Role::Number(number));
+        let mut open = self.begin(Role::Number(number), self.context());
         self.feed(&mut open, held, false, out);
-        self.state = State::Open(Box::new(open));
+        self.state = State::Open(open);
+    }
+
+    /// Begins a string or number.
+    fn begin(&mut self, role: Role, context: Context) -> Box<Open> {
+        let context = context.as_deref().unwrap_or_default();
+        let (spare, plan) = match role {
+            Role::Value(_) => (&mut self.spare[0], &self.rewriting),
+            Role::Key(_) | Role::Number(_) => (&mut self.spare[1], &self.stopping),
+        };
+        match spare.take() {
+            Some(mut open) => {
+                open.restart(role, context);
+                open
+            }
+            None => Box::new(Open {
+                scanner: self.engine.scanner_after(plan.clone(), context),
+                raw: String::new(),
+                decoded_to: 0,
+                after_backslash: false,
+                role,
+            }),
+        }
+    }
+
+    fn end(&mut self, open: Box<Open>) {
+        let spare = matches!(open.role, Role::Key(_) | Role::Number(_));
+        self.spare[usize::from(spare)] = Some(open);
     }
 
     fn open(&mut self, rest: &str, out: &mut String) -> usize {
@@ -366,23 +389,25 @@ impl JsonScanner {
         if self.verdict != Verdict::Pass {
             return taken;
         }
-        match open.role {
+        let quote = match &open.role {
             Role::Number(number) => {
                 if !number.is_complete() {
                     self.give_up("", out);
                 }
-                return taken;
+                ""
             }
-            Role::Value(_) => {}
+            Role::Value(_) => "\"",
             Role::Key(key) => {
-                let context = before_value_of(&key, self.engine.inner().packs);
+                let context = before_value_of(key, self.engine.inner().packs);
                 if let Some(level) = self.levels.last_mut() {
                     level.context = (!context.is_empty()).then(|| Arc::from(&*context));
                 }
+                "\""
             }
-        }
-        self.release("\"", out);
-        taken + 1
+        };
+        self.end(open);
+        self.release(quote, out);
+        taken + quote.len()
     }
 
     /// Takes more of a string or number, and lets out what can leave.
@@ -498,14 +523,12 @@ impl JsonScanner {
 }
 
 impl Open {
-    fn new(scanner: Scanner, role: Role) -> Self {
-        Self {
-            scanner,
-            raw: String::new(),
-            decoded_to: 0,
-            after_backslash: false,
-            role,
-        }
+    fn restart(&mut self, role: Role, context: &str) {
+        self.scanner.restart(context);
+        self.raw.clear();
+        self.decoded_to = 0;
+        self.after_backslash = false;
+        self.role = role;
     }
 
     /// How much of `rest` belongs to it, and whether it ends there.

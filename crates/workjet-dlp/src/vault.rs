@@ -90,14 +90,29 @@ impl Vault {
         None
     }
 
-    /// Puts the values back in a text.
+    /// Puts the values back in a text: wherever one of this vault's tokens stands, letter by letter. In other letters (`[email:…]`),
+    /// percent-encoded or cut in two by markup, a token stays as it is.
     #[must_use]
     pub fn restore<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.tokens.restore(text, Form::Text)
     }
 
     /// Puts the values back in JSON text, such as the arguments of a tool call: in the way in which they are written within a
-    /// string, so that what was JSON stays JSON.
+    /// string, so that what was JSON stays JSON and says what [`restore`](Self::restore) would make of its strings. So letters of
+    /// a token may be written as escapes: to a parser `\u005b` is a bracket.
+    ///
+    /// ```
+    /// use workjet_dlp::{Action, CustomPattern, Engine, Policy, Vault};
+    ///
+    /// let quote = CustomPattern::new("quote", "\"[a-z]{1,9}\"")?;
+    /// let engine = Engine::builder().custom(quote).build()?;
+    /// let mut vault = Vault::new([7; 32]);
+    /// let token = engine.tokenize("\"bob\"", &Policy::all(Action::Tokenize), &mut vault).text;
+    ///
+    /// let arguments = format!(r#"{{"name": "{token}"}}"#);
+    /// assert_eq!(vault.restore_json(&arguments), r#"{"name": "\"bob\""}"#);
+    /// # Ok::<(), workjet_dlp::Error>(())
+    /// ```
     #[must_use]
     pub fn restore_json<'t>(&self, json: &'t str) -> Cow<'t, str> {
         self.tokens.restore(json, Form::Json)

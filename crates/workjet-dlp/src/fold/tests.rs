@@ -396,6 +396,24 @@ proptest! {
 }
 
 #[test]
+fn words_far_before_a_value_are_read_for_what_they_stand_for() {
+    let engine = engine();
+    let policy = Policy::redact_all();
+    let secret = format!("{}{}", "wJalrXUtnFEMI/K7MDENG/", "bPxRfiCY2pQ9zL7vTe");
+    for between in 0..260 {
+        let text = format!("aws_s%65cret_\\u0061ccess_key{} {secret} ", "-".repeat(between));
+        let whole = reference(engine, text.as_bytes(), &policy);
+        assert_eq!(
+            engine.redact(&text, &policy).text,
+            String::from_utf8_lossy(&whole),
+            "{text}"
+        );
+        let each: Vec<usize> = (1..text.len()).collect();
+        check_stream(engine, text.as_bytes(), &each, &policy, &whole);
+    }
+}
+
+#[test]
 fn long_matches_in_long_disguises_are_bounded_alike_in_streams_and_wholes() {
     let engine = engine();
     let policy = Policy::redact_all();

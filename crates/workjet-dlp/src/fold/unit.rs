@@ -103,10 +103,12 @@ fn read_char(text: &[u8], last: bool) -> Read {
         if length == text.len() {
             return if last { first } else { Read::CutOff };
         }
-        if encoded != (text[length] == b'%') {
-            return first;
-        }
-        match read_element(&text[length..], last) {
+        let next = match text[length] {
+            b'%' if encoded => read_element(&text[length..], last),
+            byte if !encoded => Read::Byte(byte, 1),
+            _ => return first,
+        };
+        match next {
             Read::Byte(byte @ 0x80..=0xBF, more) => {
                 bytes[count] = byte;
                 (count, length) = (count + 1, length + more);

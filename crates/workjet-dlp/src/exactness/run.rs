@@ -47,7 +47,7 @@ impl Run {
         let policy = setting.policy(&mut dice);
         let case = Case::new(setting, &text, &policy);
         // Every fourth text: it costs as much as the rest.
-        let case = if index % 4 == 0 {
+        let case = if index.is_multiple_of(4) {
             case.with_minimality()?
         } else {
             case

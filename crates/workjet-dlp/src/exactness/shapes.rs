@@ -277,5 +277,5 @@ fn no_letter(before: &[u8]) -> bool {
 }
 
 fn assigned(before: &[u8]) -> bool {
-    ends(before, b"=: \t\"'`>")
+    ends(before, b"=: \t\"'`>") || before.ends_with(b" -p")
 }

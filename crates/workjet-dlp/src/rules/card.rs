@@ -66,7 +66,7 @@ fn begins_here(window: &Window<'_>, at: usize) -> bool {
     }
     match window.byte_before(at) {
         Some(b'0'..=b'9') => false,
-        Some(b'.') => !window
+        Some(b'.' | b'-') => !window
             .byte_before(at - 1)
             .is_some_and(|byte| byte.is_ascii_digit()),
         Some(byte) if byte.is_ascii_alphabetic() => {

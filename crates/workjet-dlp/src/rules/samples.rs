@@ -220,7 +220,7 @@ fn iban(dice: &mut Dice<'_>, row: usize) -> String {
         .find(|check| mod_97(format!("{account}{country}{check:02}").as_bytes()) == 1)
         .expect("some two digits do");
     let plain = format!("{country}{check:02}{account}");
-    if row % 2 == 0 {
+    if row.is_multiple_of(2) {
         return plain;
     }
     let groups: Vec<&str> = plain
@@ -433,7 +433,7 @@ fn prefixes_between(first: u32, last: u32) -> Vec<[(u32, u32); 6]> {
     while at <= last {
         // The widest block of a power of ten that begins here, and as many of it as fit.
         let mut width = 1;
-        while at % (width * 10) == 0 && at + width * 10 - 1 <= last {
+        while at.is_multiple_of(width * 10) && at + width * 10 - 1 <= last {
             width *= 10;
         }
         let place = at / width % 10;

@@ -17,11 +17,11 @@ pub(crate) fn bits_per_byte(value: &[u8]) -> f64 {
 
 /// How many different bytes there are.
 pub(crate) fn distinct(value: &[u8]) -> usize {
-    let mut seen = [false; 256];
-    value
-        .iter()
-        .filter(|byte| !std::mem::replace(&mut seen[usize::from(**byte)], true))
-        .count()
+    let mut seen = [0_u64; 4];
+    for byte in value {
+        seen[usize::from(byte / 64)] |= 1 << (byte % 64);
+    }
+    seen.iter().map(|bits| bits.count_ones() as usize).sum()
 }
 
 /// Which kinds of ASCII characters occur.

@@ -37,6 +37,9 @@ impl Topics {
     /// How far before a number words are read.
     pub(crate) const REACH: usize = 64;
 
+    /// How far before it words are read: a number may ask about the one before it as well.
+    pub(crate) const READ: usize = 96;
+
     /// Whether a word on the topic stands in the `reach` bytes before `at`, at most [`REACH`](Self::REACH); one that is cut
     /// off there is not that word. `at` is no letter's place.
     pub(crate) fn have(&mut self, bytes: &[u8], at: usize, topic: Topic, reach: usize) -> bool {
@@ -45,21 +48,32 @@ impl Topics {
         self.latest[topic as usize] > least
     }
 
-    /// The bytes from the latest word on the topic up to `at`, if it begins within reach.
+    /// Whether a word on any of the topics stands as far before `at` as words are read.
+    pub(crate) fn have_any(&mut self, bytes: &[u8], at: usize, topics: &[Topic]) -> bool {
+        self.read(bytes, at);
+        let least = at.saturating_sub(Self::READ);
+        topics.iter().any(|topic| self.latest[*topic as usize] > least)
+    }
+
+    /// The bytes from the latest word on the topic up to `at`, if it begins within reach. Words have been read up to `now`,
+    /// which is `at` or little more, with no words on a topic between.
     pub(crate) fn since<'t>(
         &mut self,
         bytes: &'t [u8],
+        now: usize,
         at: usize,
         topic: Topic,
         reach: usize,
     ) -> Option<&'t [u8]> {
-        self.have(bytes, at, topic, reach)
-            .then(|| &bytes[self.latest[topic as usize] - 1..at])
+        self.read(bytes, now);
+        let latest = self.latest[topic as usize];
+        (latest > at.saturating_sub(reach) && latest <= at).then(|| &bytes[latest - 1..at])
     }
 
     /// Whether the last word before `at` is one of those that only count there.
-    pub(crate) fn end_with_last(&mut self, bytes: &[u8], at: usize, reach: usize) -> bool {
-        self.have(bytes, at, Topic::Last, reach)
+    pub(crate) fn end_with_last(&mut self, bytes: &[u8], now: usize, at: usize, reach: usize) -> bool {
+        self.since(bytes, now, at, Topic::Last, reach).is_some()
+            && self.last_end <= at
             && !bytes[self.last_end..at].iter().any(u8::is_ascii_alphabetic)
     }
 
@@ -67,11 +81,10 @@ impl Topics {
         if at == self.to {
             return;
         }
-        let least = at.saturating_sub(Self::REACH);
         if at < self.to {
             *self = Self::default();
         }
-        let from = self.to.max(least);
+        let mut from = self.to.max(at.saturating_sub(Self::READ));
         self.to = at;
         // A few bytes are soon gone through; more are looked at all at once.
         if at - from < 12 {
@@ -82,13 +95,17 @@ impl Topics {
             }
             return;
         }
-        let mut places = beginnings(bytes, from, at);
-        while places != 0 {
-            let place = from + places.trailing_zeros() as usize;
-            places &= places - 1;
-            if BEGINNINGS.have(&bytes[place..at]) {
-                self.word(bytes, place, at);
+        while from < at {
+            let to = at.min(from + Self::REACH);
+            let mut places = beginnings(bytes, from, to);
+            while places != 0 {
+                let place = from + places.trailing_zeros() as usize;
+                places &= places - 1;
+                if BEGINNINGS.have(&bytes[place..at]) {
+                    self.word(bytes, place, at);
+                }
             }
+            from = to;
         }
     }
 
@@ -171,7 +188,7 @@ fn beginnings(bytes: &[u8], from: usize, to: usize) -> u64 {
 /// The word before the one that begins at `start`, and where it begins.
 pub(crate) fn word_before(bytes: &[u8], start: usize) -> Option<(usize, &[u8])> {
     let before = &bytes[start.saturating_sub(Topics::REACH)..start];
-    let between = before.iter().rev().position(|byte| byte.is_ascii_alphabetic())?;
+    let between = before.iter().rev().position(u8::is_ascii_alphabetic)?;
     let end = start - between;
     let least = start - before.len();
     let mut place = end - 1;
@@ -183,7 +200,7 @@ pub(crate) fn word_before(bytes: &[u8], start: usize) -> Option<(usize, &[u8])> 
 
 /// Where the letters before and at `start` begin, if that is within reach of `at`.
 fn run_of_letters(bytes: &[u8], start: usize, at: usize) -> usize {
-    let least = at.saturating_sub(Topics::REACH + 1);
+    let least = at.saturating_sub(Topics::READ + 1);
     let mut run = start;
     while run > least
         && bytes[run - 1].is_ascii_alphabetic()
@@ -368,7 +385,7 @@ mod tests {
                 }
                 let last = Words::all_within(&bytes[..at], 48).end_with(&listed(Topic::Last));
                 if !text.contains('\\') {
-                    prop_assert_eq!(topics.end_with_last(bytes, at, 48), last);
+                    prop_assert_eq!(topics.end_with_last(bytes, at, at, 48), last);
                 }
             }
         }

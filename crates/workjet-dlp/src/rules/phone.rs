@@ -188,7 +188,13 @@ fn glance(window: &Window<'_>, at: usize, digits: Digits<'_>) -> Glance {
     let groups = GROUPS[(digits.ends() >> 1) as usize % GROUPS.len()];
     let grouped = match digits.values(3) {
         [0, 0, 0] => 0,
-        [0, 0, _] => 1,
+        // `0044 20 …`
+        [0, 0, _] => u8::from(plan(&digits.values(5)[2..]).is_some()),
+        [0, ..]
+            if groups & PAIRS != 0 && !is_in_row(window.behind(at)) && is_varied_pairs(digits.values(10)) =>
+        {
+            1
+        }
         [0, ..] => groups & TRUNK,
         _ => groups & NORTH_AMERICAN,
     };
@@ -201,6 +207,7 @@ fn glance(window: &Window<'_>, at: usize, digits: Digits<'_>) -> Glance {
 
 const NORTH_AMERICAN: u8 = 1;
 const TRUNK: u8 = 2;
+const PAIRS: u8 = 4;
 
 /// For the places where the first twelve digits are separated, a bit for each: whether the first groups may be those of a
 /// number without a plus, a parenthesis and words before it.
@@ -218,8 +225,11 @@ static GROUPS: [u8; 1 << 12] = {
                 if is_north_american_grouping(lengths) {
                     table[ends] |= NORTH_AMERICAN;
                 }
-                if is_trunk_grouping(lengths) || is_pairs(lengths) || is_hyphen_first_grouping(lengths) {
+                if is_trunk_grouping(lengths) || is_hyphen_first_grouping(lengths) {
                     table[ends] |= TRUNK;
+                }
+                if is_pairs(lengths) {
+                    table[ends] |= PAIRS;
                 }
             }
             digit += 1;
@@ -350,54 +360,44 @@ impl Number {
 
     /// Whether some digit more begins a longer one.
     fn can_grow(&self) -> bool {
-        (b'0'..=b'9').any(|digit| self.can_go_on(&[digit]))
+        // Of all digits this one is refused nowhere.
+        self.can_go_on(b"5")
     }
 
     /// Whether these and `more` digits begin a telephone number.
     fn can_go_on(&self, more: &[u8]) -> bool {
-        let mut with_more = [0; 2 * MAX_DIGITS];
-        let digits = if more.is_empty() {
-            &self.digits[..self.count]
-        } else {
-            with_more[..self.count].copy_from_slice(&self.digits[..self.count]);
-            for (place, digit) in with_more[self.count..].iter_mut().zip(more) {
-                *place = digit - b'0';
-            }
-            &with_more[..self.count + more.len().min(MAX_DIGITS)]
+        let length = self.count + more.len().min(MAX_DIGITS);
+        let digit = |place: usize| {
+            let known = (place < self.count).then(|| self.digits[place]);
+            known.or_else(|| more.get(place - self.count).map(|digit| digit - b'0'))
         };
-        let Some(&first) = digits.first() else { return true };
-        if self.plus || digits.starts_with(&[0, 0]) {
+        let Some(first) = digit(0) else { return true };
+        if self.plus || (first == 0 && digit(1) == Some(0)) {
             let most = if self.plus { 15 } else { 17 };
-            return digits.len() <= most && !(self.plus && first == 0);
+            return length <= most && !(self.plus && first == 0);
         }
         if self.said {
-            return digits.len() <= 15;
+            return length <= 15;
         }
         // Brazil's areas have two digits, and any may come first.
         if self.parenthesis == Some(0) && self.lengths[0] == 2 && first != 0 {
-            return digits.len() <= 11;
+            return length <= 11;
         }
         // Russia: `8 (912) 345-67-89`.
         if self.parenthesis == Some(1) && first == 8 {
-            return digits.len() <= 11;
+            return length <= 11;
         }
-        // North American, with or without the leading 1; or a trunk zero.
-        let local = if first == 1 { &digits[1..] } else { digits };
-        match first {
-            0 => digits.len() <= 11,
-            _ => {
-                let area = local.first().is_none_or(|digit| *digit >= 2)
-                    && local
-                        .get(1)
-                        .is_none_or(|digit| *digit <= 8 || self.parenthesis.is_some());
-                let group = more.len() <= 4 || self.parenthesis.is_some();
-                area && local.len() <= 10
-                    && local.get(3).is_none_or(|digit| {
-                        *digit >= 2 || self.parenthesis.is_some() || local.starts_with(&[5, 5, 5])
-                    })
-                    && group
-            }
+        if first == 0 {
+            return length <= 11;
         }
+        // North American, with or without the leading 1.
+        let local = usize::from(first == 1);
+        let open = self.parenthesis.is_some();
+        let area = digit(local).is_none_or(|digit| digit >= 2)
+            && digit(local + 1).is_none_or(|digit| digit <= 8 || open);
+        let fictional = || (0..3).all(|place| digit(local + place) == Some(5));
+        let exchange = digit(local + 3).is_none_or(|digit| digit >= 2 || open || fictional());
+        area && exchange && length - local <= 10 && (more.len() <= 4 || open)
     }
 
     /// Whether the groups so far are a telephone number.
@@ -612,13 +612,19 @@ fn is_labelled(window: &Window<'_>, at: usize) -> bool {
 
 /// Whether words before it say that a telephone number follows.
 pub(super) fn is_announced(window: &Window<'_>, at: usize, topics: &mut Topics) -> bool {
-    let words = words_before(window, at, topics);
-    words
+    const TOPICS: [Topic; 3] = [Topic::Phone, Topic::Calling, Topic::Last];
+    // A glance at all that stands before this number and before one that it is joined to.
+    let near = &window.bytes[at.saturating_sub(Topics::READ)..at];
+    if !topics.have_any(window.bytes, at, &TOPICS) && near.is_ascii() {
+        return is_lettered(window, at);
+    }
+    words_before(window, at, at, topics)
         || is_lettered(window, at)
-        || previous_number(window, at).is_some_and(|previous| words_before(window, previous, topics))
+        || previous_number(window, at).is_some_and(|previous| words_before(window, at, previous, topics))
 }
 
-fn words_before(window: &Window<'_>, at: usize, topics: &mut Topics) -> bool {
+/// Whether words before `at` say so. They have been read up to `now`.
+fn words_before(window: &Window<'_>, now: usize, at: usize, topics: &mut Topics) -> bool {
     const REACH: usize = 56;
     const NEAR: usize = 28;
     let bytes = window.bytes;
@@ -628,7 +634,7 @@ fn words_before(window: &Window<'_>, at: usize, topics: &mut Topics) -> bool {
     }
     // The words must stand close: another number between belongs to them instead.
     let mut said = |topic: Topic, reach: usize| {
-        let since = topics.since(bytes, at, topic, reach);
+        let since = topics.since(bytes, now, at, topic, reach);
         since.is_some_and(|since| !since.iter().any(u8::is_ascii_digit))
     };
     // A name may stand between, if a sign sets the number off: `Emergency contact: Ada Lovelace (…)`.
@@ -650,7 +656,7 @@ fn words_before(window: &Window<'_>, at: usize, topics: &mut Topics) -> bool {
     };
     calling
         || (said(Topic::Last, REACH)
-            && topics.end_with_last(bytes, at, REACH)
+            && topics.end_with_last(bytes, now, at, REACH)
             && !near.trim_ascii_end().ends_with(b"="))
 }
 

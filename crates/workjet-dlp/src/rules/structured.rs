@@ -48,7 +48,15 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     }
     // Several may still be possible when the bytes end: then nothing is decided.
     while possible != 0 {
-        let shape = &SHAPES[possible.trailing_zeros() as usize];
+        let index = possible.trailing_zeros() as usize;
+        let shape = &SHAPES[index];
+        // A mark within that is not there dismisses a shape before what stands before it is gone through.
+        let (before, mark) = MARKS[index];
+        let there = window.bytes.get(at + before..at + before + mark.len());
+        if there.is_some_and(|there| there != mark) {
+            possible &= possible - 1;
+            continue;
+        }
         match shape.verify(window, at) {
             Verdict::No => possible &= possible - 1,
             other => return other,
@@ -101,6 +109,24 @@ pub(crate) fn pieces() -> impl Iterator<Item = (usize, &'static str)> {
         None
     })
 }
+
+/// For each shape, the first fixed text with a known place, and how many bytes stand before it; nothing at no distance if there
+/// is none.
+static MARKS: LazyLock<Vec<(usize, &[u8])>> = LazyLock::new(|| {
+    let mark = |shape: &Shape| {
+        let mut before = 0;
+        for part in shape.parts {
+            match *part {
+                Part::Is(text) if before > 0 => return (before, text.as_bytes()),
+                Part::Is(text) => before += text.len(),
+                Part::Of(least, most, _) if least == most => before += least,
+                _ => break,
+            }
+        }
+        (0, &[][..])
+    };
+    SHAPES.iter().map(mark).collect()
+});
 
 /// Tokens that begin with digits, with an `M`, `N` or `O` and two dozen letters, or with 32 hexadecimal digits.
 #[cfg(test)]

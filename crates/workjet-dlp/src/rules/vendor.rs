@@ -56,24 +56,64 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
         return Verdict::No;
     }
     let workjet = (first == b'w').then(|| workjet(window, at));
-    let others = &BY_FIRST_BYTE[usize::from(first)];
+    // Of those that begin with these two bytes, all if there is but one.
+    let others = BY_TWO_BYTES.get(first, window.byte(at + 1));
     let verdicts = workjet
         .into_iter()
-        .chain(others.iter().map(|format| format.verify(window, at)));
+        .chain(others.iter().map(|(format, alphabet)| format.verify(window, at, &BY_TWO_BYTES.alphabets[*alphabet])));
     verdicts
         .into_iter()
         .find(|verdict| !matches!(verdict, Verdict::No))
         .unwrap_or(Verdict::No)
 }
 
-static BY_FIRST_BYTE: LazyLock<Vec<Vec<&'static Format>>> = LazyLock::new(|| {
-    let begins = |byte: u8| {
-        FORMATS
-            .iter()
-            .filter(move |format| format.prefix.as_bytes()[0] == byte)
-            .collect()
+/// The formats by the first two bytes of their prefixes, in their order.
+struct ByTwoBytes {
+    /// Places in `lists`, where the first is empty; behind all second bytes stands that of any.
+    list: Vec<[u8; 129]>,
+    lists: Vec<Vec<(&'static Format, usize)>>,
+    /// The alphabets of the formats, each once: whether a byte is in it.
+    alphabets: Vec<[bool; 256]>,
+}
+
+impl ByTwoBytes {
+    const ANY: usize = 128;
+
+    fn get(&self, first: u8, second: Option<u8>) -> &[(&'static Format, usize)] {
+        let second = second.map_or(Self::ANY, usize::from);
+        if first >= 128 || second > Self::ANY {
+            return &[];
+        }
+        &self.lists[usize::from(self.list[usize::from(first)][second])]
+    }
+
+    fn add(&mut self, format: &'static Format) {
+        let belongs: [bool; 256] = std::array::from_fn(|byte| (format.alphabet)(byte as u8));
+        let known = self.alphabets.iter().position(|known| *known == belongs);
+        let alphabet = known.unwrap_or_else(|| {
+            self.alphabets.push(belongs);
+            self.alphabets.len() - 1
+        });
+        let prefix = format.prefix.as_bytes();
+        for second in [usize::from(prefix[1]), Self::ANY] {
+            let list = &mut self.list[usize::from(prefix[0])][second];
+            if *list == 0 {
+                *list = u8::try_from(self.lists.len()).expect("there are fewer beginnings than 256");
+                self.lists.push(Vec::new());
+            }
+            self.lists[usize::from(*list)].push((format, alphabet));
+        }
+    }
+}
+
+static BY_TWO_BYTES: LazyLock<ByTwoBytes> = LazyLock::new(|| {
+    let mut by_two = ByTwoBytes {
+        list: vec![[0; ByTwoBytes::ANY + 1]; 128],
+        lists: vec![Vec::new()],
+        alphabets: Vec::new(),
     };
-    (0..=u8::MAX).map(begins).collect()
+    FORMATS.iter().for_each(|format| by_two.add(format));
+    by_two
 });
 
 /// For each first byte of a prefix, the bytes that come second, as bits. Most words are dismissed by these.
@@ -100,7 +140,8 @@ pub(super) struct Format {
 }
 
 impl Format {
-    fn verify(&self, window: &Window<'_>, at: usize) -> Verdict {
+    /// `alphabet` says of each byte whether it is in the format's.
+    fn verify(&self, window: &Window<'_>, at: usize, alphabet: &[bool; 256]) -> Verdict {
         let prefix = self.prefix.as_bytes();
         let rest = &window.bytes[at..];
         // One byte dismisses most of those that begin alike.
@@ -128,7 +169,7 @@ impl Format {
         let start = at + prefix.len();
         let body = &window.bytes[start..];
         let proof = &body[..body.len().min(self.body)];
-        if !proof.iter().all(|byte| (self.alphabet)(*byte)) {
+        if !proof.iter().all(|byte| alphabet[usize::from(*byte)]) {
             return Verdict::No;
         }
         if proof.len() < self.body {
@@ -251,8 +292,8 @@ pub(super) fn upper(byte: u8) -> bool {
 /// Not a placeholder and not a name that begins alike.
 pub(super) fn random(_: &[u8], body: &[u8]) -> bool {
     // One in twenty short bodies looks like words by chance, but hardly any of those lacks a digit too.
-    let is_name = is_wordy(body) && !body.iter().any(u8::is_ascii_digit);
-    distinct(body) >= 8.min(body.len() / 2) && !is_placeholder(body) && !is_name
+    let is_name = || !body.iter().any(u8::is_ascii_digit) && is_wordy(body);
+    distinct(body) >= 8.min(body.len() / 2) && !is_placeholder(body) && !is_name()
 }
 
 /// For prefixes that are short: random, with letters and digits.
@@ -261,7 +302,7 @@ pub(super) fn mixed(prefix: &[u8], body: &[u8]) -> bool {
         let classes = Classes::of(body);
         classes.letter() && classes.digit
     };
-    random(prefix, body) && varied()
+    varied() && random(prefix, body)
 }
 
 /// `sk-` begins the keys of many services, and some names.
@@ -273,7 +314,7 @@ pub(super) fn sk(prefix: &[u8], body: &[u8]) -> bool {
 /// For prefixes that are common: capitals, small letters and digits, and no words.
 pub(super) fn cased(prefix: &[u8], body: &[u8]) -> bool {
     let classes = Classes::of(body);
-    classes.lower && classes.upper && classes.digit && !is_wordy(body) && random(prefix, body)
+    classes.lower && classes.upper && classes.digit && random(prefix, body) && !is_wordy(body)
 }
 
 /// A hyphen and a number may follow, but not stand within.

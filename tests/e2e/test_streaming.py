@@ -100,9 +100,9 @@ def test_the_head_arrives_before_any_text(mock, gateway, dialect, provider):
 
 def test_the_rest_arrives_with_the_end(mock, gateway, dialect, provider):
     """What was held back since it could have become a card leaves before the stop."""
-    model = mock.says("My number begins with 4111 1111", every=1)
+    model = mock.says("My card begins with 4111 1111", every=1)
     answer = caller(dialect, gateway).ask(f"{provider}:{model}", stream=True)
-    assert answer.text == "My number begins with 4111 1111"
+    assert answer.text == "My card begins with 4111 1111"
 
 
 def number_of_events(mock, gateway, dialect, provider, script):

@@ -106,6 +106,39 @@ impl Placeholders {
     }
 }
 
+/// Whether the word at `place` stands in a placeholder, whose ever. It is then the name of a detector, and says nothing about what
+/// follows: the number in `[REDACTED:phone] 2125550123` may be any.
+pub(crate) fn holds_word(bytes: &[u8], place: usize) -> bool {
+    const LONGEST: usize = 96;
+    let of_placeholder = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
+    let before = bytes[..place].iter().rev().take(LONGEST);
+    let start = place - before.take_while(of_placeholder).count();
+    let length = bytes[start..]
+        .iter()
+        .take(LONGEST)
+        .take_while(of_placeholder)
+        .count();
+    let inner = &bytes[start..start + length];
+    if !bytes[..start].ends_with(b"[") || bytes.get(start + length) != Some(&b']') {
+        return false;
+    }
+    let hex = |digits: &[u8]| {
+        digits
+            .iter()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let mut parts = inner.split(|byte| *byte == b':');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(b"REDACTED"), Some(_), None, None) => true,
+        (Some(b"HASH"), Some(_), Some(digits), None) => digits.len() == HASH_DIGITS && hex(digits),
+        (Some(name), Some(digits), None, None) => {
+            let in_capitals = !name.iter().any(u8::is_ascii_lowercase);
+            in_capitals && digits.len() == TOKEN_DIGITS && hex(digits)
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,5 +190,24 @@ mod tests {
         ] {
             assert_eq!(at(text, false), Placeholder::No, "{text}");
         }
+    }
+
+    #[test]
+    fn words_in_placeholders_are_told_from_others() {
+        for (text, expected) in [
+            ("[REDACTED:phone] 5", true),
+            ("[REDACTED:my_phone]", true),
+            ("[HASH:phone:0123456789abcdef] 5", true),
+            ("[phone:7f3a9c]", false),
+            ("[PHONE phone:7f3a9c]", false),
+            ("[REDACTED: phone]", false),
+            ("(REDACTED:phone]", false),
+            ("phone", false),
+        ] {
+            let place = text.find("phone").expect("it is there");
+            assert_eq!(holds_word(text.as_bytes(), place), expected, "{text}");
+        }
+        assert!(holds_word(b"[CREDIT_CARD:7f3a9c] 4", 8));
+        assert!(!holds_word(b"[CREDIT_CARD:4111 1111", 8));
     }
 }

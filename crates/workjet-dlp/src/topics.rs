@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use crate::rules;
+use crate::{placeholder, rules};
 
 /// What a word may be about: which rule looks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +119,9 @@ impl Topics {
         let Some(known) = VOCABULARY.find([&[], word]) else {
             return;
         };
+        if placeholder::holds_word(bytes, place) {
+            return;
+        }
         for topic in &known.topics {
             self.note(*topic, run_of_letters(bytes, place, at), end);
         }

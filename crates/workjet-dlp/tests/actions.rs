@@ -299,6 +299,23 @@ fn nothing_within_a_placeholder_is_found_however_long_the_text() {
 }
 
 #[test]
+fn the_name_in_a_placeholder_is_no_word_before_a_number() {
+    let redact = |text: &str| {
+        let redacted = engine().redact(text, &Policy::redact_all());
+        redacted.text.into_owned()
+    };
+    assert_eq!(redact("my phone: 2125550123"), "my phone: [REDACTED:phone]");
+    for placeholder in [
+        "[REDACTED:phone]",
+        "[PHONE:7f3a9c]",
+        "[HASH:phone:0123456789abcdef]",
+    ] {
+        let text = format!("{placeholder}: 2125550123");
+        assert_eq!(redact(&text), text);
+    }
+}
+
+#[test]
 fn values_come_back_in_the_arguments_of_a_tool_as_json() {
     let engine = engine();
     let mut vault = vault();

@@ -103,7 +103,7 @@ fn card(
     if embedded || is_part(window, at, end) {
         return None;
     }
-    let listed = length > 16 && end - at == length && follows_large_number(window.behind(at));
+    let listed = end - at == length && follows_large_number(window.behind(at), length);
     let number = &window.bytes[at..end];
     let chance = listed
         || is_glued(window, at, end)
@@ -183,7 +183,9 @@ fn is_list(number: &[u8]) -> bool {
 }
 
 /// In a table of 64-bit numbers one in a hundred looks like a card; the number before it hardly ever does as well.
-fn follows_large_number(behind: &[u8]) -> bool {
+///
+/// Shorter ones need a comma and a blank between, and may stand after a time in microseconds.
+fn follows_large_number(behind: &[u8], length: usize) -> bool {
     let between = behind
         .iter()
         .rev()
@@ -195,10 +197,12 @@ fn follows_large_number(behind: &[u8]) -> bool {
         .rev()
         .take_while(|byte| byte.is_ascii_digit())
         .count();
-    if between == 0 || digits <= 16 {
+    let start = before.len() - digits;
+    let time = matches!(before[start..], [b'1', b'6'..=b'8', ..]);
+    let comma = between > 1 && behind[before.len()] == b',';
+    if between == 0 || (digits <= 16 && (length > 16 || digits < 14 || !comma || time)) {
         return false;
     }
-    let start = before.len() - digits;
     let mut row = Row::default();
     let other = row.from(before, start);
     let is_card = || {

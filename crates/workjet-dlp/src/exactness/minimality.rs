@@ -27,68 +27,60 @@ pub(super) fn earliest_live(
     policy: &Policy,
     decided: &Decided,
 ) -> Result<Vec<usize>, String> {
-    SHAPES.with_borrow_mut(|shapes| {
-        let rules: Vec<&Rule> = setting.engine.inner().rules.iter().collect();
-        let mut earliest = vec![usize::MAX; text.len() + 1];
-        // What is passed over for good, from left to right: a place may be kept until its last shape has died.
-        let mut at = 0;
-        let mut released_at = 0;
-        while at < text.len() {
-            let hit = decided.matches.iter().find(|hit| hit.start == at);
-            let mut dies = placeholder_dies(setting, &text[at..]).map_or(usize::MAX, |n| at + n);
-            let mut own = 0;
-            let first_custom = rules.iter().position(|rule| rule.finds() == "a custom pattern");
-            for (index, rule) in rules.iter().enumerate() {
-                if policy.action(&rule.detector) == Action::Off {
-                    continue;
+    let rules: Vec<&Rule> = setting.engine.inner().rules.iter().collect();
+    // If nothing lives, all that has arrived is out.
+    let mut earliest: Vec<usize> = (0..=text.len()).collect();
+    let (mut at, mut settled) = (0, 0);
+    while at < text.len() {
+        let hit = decided.matches.iter().find(|hit| hit.start == at);
+        let mut dies = placeholder_dies(setting, &text[at..]).map_or(usize::MAX, |n| at + n);
+        for (index, rule) in rules.iter().enumerate() {
+            if policy.action(&rule.detector) == Action::Off {
+                continue;
+            }
+            let death = match rule.finds() {
+                CUSTOM => setting.customs[index - first_custom(&rules)].dies_at(text, at),
+                _ => SHAPES.with_borrow_mut(|shapes| dies_at(shapes, rule, text, at)),
+            };
+            dies = dies.max(death);
+            // Rules behind the one that matches are not waited for.
+            if let Some(hit) = hit.filter(|hit| hit.rule == index) {
+                if death < hit.proven {
+                    let value = String::from_utf8_lossy(&text[at..hit.proven]);
+                    return Err(format!("{value} is no shape of {}", rule.finds()));
                 }
-                let death = if rule.finds() == "a custom pattern" {
-                    setting.customs[index - first_custom.unwrap_or(0)].dies_at(text, at)
-                } else {
-                    dies_at(shapes, rule, text, at)
-                };
-                dies = dies.max(death);
-                if hit.is_some_and(|hit| hit.rule == index) {
-                    own = death;
-                    break;
-                }
-            }
-            if let Some(hit) = hit
-                && own < hit.proven
-            {
-                let value = String::from_utf8_lossy(&text[at..hit.proven]);
-                return Err(format!("{} is no shape of {}", value, rules[hit.rule].finds()));
-            }
-            dies = dies.max(hit.map_or(0, |hit| hit.waits_until));
-            // From `at + 1` bytes on it is there, and until its shapes have died it may be kept, with all that follows.
-            for (arrived, earliest) in earliest
-                .iter_mut()
-                .enumerate()
-                .take(dies)
-                .skip(released_at.max(at + 1))
-            {
-                *earliest = (*earliest).min(at);
-                let _ = arrived;
-            }
-            released_at = released_at.max(dies.min(text.len() + 1));
-            if decided.blocked == Some(at) {
+                dies = dies.max(hit.waits_until);
                 break;
             }
-            let stepped = decided.stepped_over.iter().find(|(start, _)| *start == at);
-            at = match (hit, stepped) {
-                (Some(hit), _) => hit.end,
-                (None, Some((_, end))) => *end,
-                (None, None) => at + 1,
-            };
         }
-        // Nothing may be kept where nothing lives: all that has arrived is out, or all before the place where the text stopped.
-        for (arrived, earliest) in earliest.iter_mut().enumerate() {
-            *earliest = (*earliest)
-                .min(arrived)
-                .min(decided.blocked.unwrap_or(usize::MAX));
+        // From its first byte on until its last shape has died, the place may be kept, and with it all that follows.
+        let dies = dies.min(text.len() + 1);
+        if let Some(kept) = earliest.get_mut(settled.max(at + 1)..dies) {
+            kept.fill(at);
         }
-        Ok(earliest)
-    })
+        settled = settled.max(dies);
+        if let Some(blocked) = decided.blocked.filter(|blocked| *blocked == at) {
+            for earliest in &mut earliest {
+                *earliest = (*earliest).min(blocked);
+            }
+            break;
+        }
+        let stepped_over = decided.stepped_over.iter().find(|(start, _)| *start == at);
+        at = match (hit, stepped_over) {
+            (Some(hit), _) => hit.end,
+            (None, Some((_, end))) => *end,
+            (None, None) => at + 1,
+        };
+    }
+    Ok(earliest)
+}
+
+/// What custom patterns are called.
+const CUSTOM: &str = "a custom pattern";
+
+fn first_custom(rules: &[&Rule]) -> usize {
+    let first = rules.iter().position(|rule| rule.finds() == CUSTOM);
+    first.expect("asked about a custom pattern")
 }
 
 /// The number of bytes of the text with which no shape of the rule can begin at `at` any more; more than there are if one still

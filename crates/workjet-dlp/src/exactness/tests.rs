@@ -88,6 +88,22 @@ fn short_texts_of_near_misses_cut_in_every_possible_way_give_the_whole() {
 }
 
 #[test]
+fn longer_texts_cut_in_every_way_at_some_places_give_the_whole() {
+    for seed in 0..40 {
+        let mut dice = Dice::seeded(1_000 + seed);
+        let text = grammar::text(&mut dice, &FULL.patterns);
+        let policy = FULL.policy(&mut dice);
+        let case = expect(Case::new(&FULL, &text, &policy).with_minimality());
+        let mut places: Vec<usize> = (0..7).map(|_| dice.between(0, text.len())).collect();
+        places.sort_unstable();
+        for cuts in all_cuts(&places) {
+            expect(case.check_cut(&cuts));
+            expect(case.check_disguised(&cuts));
+        }
+    }
+}
+
+#[test]
 fn every_piece_cut_in_two_anywhere_gives_the_whole() {
     let setting = &*FULL;
     for piece in &*PIECES {

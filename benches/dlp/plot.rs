@@ -62,10 +62,10 @@ pub(crate) fn write(path: &Path, lines: &[Line]) -> Result<()> {
     Ok(())
 }
 
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = 800.0;
 const HEIGHT: f64 = 420.0;
-const LEFT: f64 = 78.0;
-const RIGHT: f64 = 590.0;
+const LEFT: f64 = 100.0;
+const RIGHT: f64 = 580.0;
 const TOP: f64 = 44.0;
 const BOTTOM: f64 = 360.0;
 
@@ -90,8 +90,9 @@ fn draw(lines: &[Line]) -> String {
     put(format_args!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Throughput by size of the text" font-family="system-ui, sans-serif" font-size="13">
 <style>
-  text {{ fill: #1f2328 }} .grid {{ stroke: #1f2328; stroke-opacity: .15 }} .axis {{ stroke: #1f2328; stroke-opacity: .6 }}
-  @media (prefers-color-scheme: dark) {{ text {{ fill: #e6edf3 }} .grid, .axis {{ stroke: #e6edf3 }} }}
+  text {{ fill: #768390 }} .grid {{ stroke: #768390; stroke-opacity: .3 }} .axis {{ stroke: #768390 }}
+  @media (prefers-color-scheme: light) {{ text {{ fill: #1f2328 }} }}
+  @media (prefers-color-scheme: dark) {{ text {{ fill: #e6edf3 }} }}
 </style>
 <text x="{LEFT}" y="22" font-size="15" font-weight="600">Finding in clean English prose, one thread</text>"#
     ));
@@ -170,7 +171,7 @@ fn labels(lines: &[Line], y: impl Fn(f64) -> f64) -> Vec<f64> {
 }
 
 fn mark(index: usize, x: f64, y: f64, colour: &str) -> String {
-    match index % 4 {
+    match index % 5 {
         0 => format!(r#"<circle cx="{x:.1}" cy="{y:.1}" r="4" fill="{colour}"/>"#),
         1 => format!(
             r#"<rect x="{:.1}" y="{:.1}" width="8" height="8" fill="{colour}"/>"#,
@@ -178,10 +179,15 @@ fn mark(index: usize, x: f64, y: f64, colour: &str) -> String {
             y - 4.0
         ),
         2 => format!(r#"<path d="M{:.1} {:.1}l5 9h-10z" fill="{colour}"/>"#, x, y - 5.5),
-        _ => format!(
+        3 => format!(
             r#"<path d="M{:.1} {:.1}l5.5 5.5l-5.5 5.5l-5.5 -5.5z" fill="{colour}"/>"#,
             x,
             y - 5.5
+        ),
+        _ => format!(
+            r#"<path d="M{:.1} {:.1}h10l-5 9z" fill="{colour}"/>"#,
+            x - 5.0,
+            y - 3.5
         ),
     }
 }

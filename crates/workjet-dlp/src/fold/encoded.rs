@@ -151,3 +151,112 @@ fn search(rules: &Rules, text: &[u8], actions: &[Action], mut found: impl FnMut(
         found(start..at, rule, hit);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Engine, Policy, Preset};
+
+    fn engine() -> Engine {
+        let engine = Engine::builder().preset(Preset::Standard).base64(true).build();
+        engine.expect("an engine")
+    }
+
+    /// Base64 of the standard alphabet.
+    fn encode(bytes: &[u8]) -> String {
+        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut text = String::new();
+        for three in bytes.chunks(3) {
+            let bits = three
+                .iter()
+                .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
+                << (8 * (3 - three.len()));
+            for place in 0..4 {
+                let index = bits >> (18 - 6 * place) & 63;
+                text.push(if place <= three.len() {
+                    char::from(ALPHABET[index as usize])
+                } else {
+                    '='
+                });
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn the_groups_that_cover_a_value_are_replaced_wherever_it_stands() {
+        let engine = engine();
+        for before in 0..8 {
+            for after in 0..4 {
+                let value = "bob@example.com";
+                let text = format!("{} {value} {}", "x".repeat(before), "y".repeat(after));
+                let encoded = encode(text.as_bytes());
+                let redacted = engine.redact(&encoded, &Policy::redact_all()).text.into_owned();
+                let (start, end) = redacted.split_once("[REDACTED:email]").expect("a finding");
+                assert_eq!(start.len(), (before + 1) / 3 * 4);
+                assert_eq!(
+                    end.len(),
+                    encoded.len() - (before + 1 + value.len()).div_ceil(3) * 4
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn lines_of_a_mail_are_one_piece_and_lines_of_words_are_none() {
+        let engine = engine();
+        let encoded = encode(format!("{} bob@example.com", "so and ".repeat(7)).as_bytes());
+        let lines = |end: &str| format!("{}{end}{}", &encoded[..60], &encoded[60..]);
+        for text in [lines("\n"), lines("\r\n")] {
+            assert!(
+                engine
+                    .redact(&text, &Policy::redact_all())
+                    .text
+                    .ends_with("[REDACTED:email]"),
+                "{text}"
+            );
+        }
+        let list = "Ym9i\nQGV4YW1w\nbGUu\nY29t\n";
+        assert_eq!(engine.redact(list, &Policy::redact_all()).text, list);
+    }
+
+    #[test]
+    fn what_comes_first_in_the_text_wins_and_nothing_overlaps() {
+        let engine = engine();
+        let encoded = encode(b"to bob@example.com or +44 20 7946 0958!");
+        let text = format!("ann@example.com {encoded} 536-22-8726");
+        let found: Vec<_> = engine
+            .find_iter(&text)
+            .map(|hit| hit.detector().to_string())
+            .collect();
+        assert_eq!(found, ["email", "email", "phone", "us_ssn"]);
+        // A value that the text itself shows goes before what it decodes to.
+        let text = format!("password = {encoded}");
+        let found: Vec<_> = engine
+            .find_iter(&text)
+            .map(|hit| hit.detector().to_string())
+            .collect();
+        assert_eq!(found, ["api_secret"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn findings_are_in_order_and_within_the_text(pieces in prop::collection::vec(prop_oneof![
+            "[A-Za-z0-9+/_\\-]{0,40}={0,2}", "[ -~]{0,40}".prop_map(|text| encode(text.as_bytes())),
+            Just(encode(b"card 4111 1111 1111 1111 bob@example.com")), Just("bob%40example.com".to_owned()), "[\\r\\n é=]{0,3}",
+        ], 0..8)) {
+            let text = pieces.concat();
+            let mut at = 0;
+            for hit in engine().find_iter(&text) {
+                prop_assert!(at <= hit.span().start && hit.span().start < hit.span().end);
+                at = hit.span().end;
+                prop_assert!(text.get(hit.span()).is_some());
+            }
+            let _ = engine().redact(&text, &Policy::redact_all());
+        }
+    }
+}

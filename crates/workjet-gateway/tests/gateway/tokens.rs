@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{Gateway, chat, openai, openai_reply, openai_stream, settings, streamed};
+use http::Method;
 use serde_json::{Value, json};
 use workjet_gateway::memory::{Piece, Script};
 use workjet_gateway::{Core, CoreOptions, UpstreamError};
@@ -314,6 +315,20 @@ async fn hash_of_a_value_is_the_same_in_every_request_of_a_tenant_and_in_no_othe
         first,
         "another log key makes others"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_name_the_action_and_no_token() {
+    let mut options = CoreOptions::new(openai(TOKENS), [3; 32]);
+    options.metrics_token = Some("metrics-token".to_owned().into());
+    let gateway = Gateway::with_options(options).await;
+    let upstream = &gateway.memory.upstream;
+    upstream.script(Script::whole(200, openai_reply("ok")));
+    gateway.chat(EMAIL).await;
+    let headers = [("authorization", "Bearer metrics-token")];
+    let text = gateway.call(Method::GET, "/metrics", &headers, None).await.body;
+    assert!(text.contains("action=\"tokenize\""), "{text}");
+    assert!(!text.contains("[EMAIL:") && !text.contains(EMAIL), "{text}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -121,7 +121,11 @@ pub(super) fn shapes() -> Vec<Shape> {
         ),
         shape("telephone numbers", no_number, &[&phone("", r"\+\(?[1-9]", 15)]),
         shape("telephone numbers", no_number, &[&phone("", r"\(\+[1-9]", 15)]),
-        shape("telephone numbers", no_number, &[&phone("", "00", 15)]),
+        shape(
+            "telephone numbers",
+            no_number,
+            &[&phone("", &format!("0{GAP}0"), 15)],
+        ),
         shape("telephone numbers", no_number, &[&phone(r"\(?", "0", 10)]),
         shape(
             "telephone numbers",

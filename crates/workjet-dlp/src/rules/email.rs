@@ -90,8 +90,8 @@ fn local_part(window: &Window<'_>, at: usize) -> Result<usize, Local> {
         let char = match window.peek(here) {
             Peek::Char(char) => char,
             Peek::Edge => return Err(Local::EndsAt(here)),
-            // The beginning of a character of at least two bytes.
-            Peek::Unknown if here < window.bytes.len() && here - at + 2 > MAX_LOCAL => {
+            // A character that has begun and will not fit.
+            Peek::Unknown if here - at + window.byte(here).map_or(0, width) > MAX_LOCAL => {
                 return Err(Local::TooLong);
             }
             Peek::Unknown => return Err(Local::Unknown),
@@ -108,6 +108,16 @@ fn local_part(window: &Window<'_>, at: usize) -> Result<usize, Local> {
         if here - at > MAX_LOCAL {
             return Err(Local::TooLong);
         }
+    }
+}
+
+/// The bytes of the character that this one begins ([RFC 3629](https://www.rfc-editor.org/rfc/rfc3629)).
+fn width(lead: u8) -> usize {
+    match lead {
+        0xF0.. => 4,
+        0xE0.. => 3,
+        0xC0.. => 2,
+        _ => 1,
     }
 }
 

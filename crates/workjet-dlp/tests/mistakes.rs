@@ -58,6 +58,17 @@ fn a_second_secret_on_the_line_is_found() {
 }
 
 #[test]
+fn two_telephone_numbers_with_a_blank_between_are_two() {
+    for (text, expected) in [
+        ("call 212-555-0123 212-555-0199 now", "call [REDACTED:phone] [REDACTED:phone] now"),
+        ("call 1-212-555-0123 415-555-0199", "call [REDACTED:phone] [REDACTED:phone]"),
+        ("phones: (212) 555-0123 (415) 555-0199", "phones: [REDACTED:phone] [REDACTED:phone]"),
+    ] {
+        assert_eq!(redact(text), expected);
+    }
+}
+
+#[test]
 fn redaction_does_not_join_what_stood_apart() {
     assert_eq!(redact("4111 bob@example.com 1111"), "4111 [REDACTED:email] 1111");
     assert_eq!(redact("pay 4111bob@example.com now"), "pay [REDACTED:email] now");

@@ -125,7 +125,7 @@ pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict
             [b' ', b'-'] | [b'-', b' '] => opened,
             _ => false,
         };
-        if !fits || !number.can_grow() {
+        if !fits || !number.can_grow() || (separators == b" " && number.is_whole()) {
             break;
         }
         if let [separator, ..] = separators {
@@ -356,6 +356,13 @@ impl Number {
     fn is_decimal(&self) -> bool {
         let dotted = self.plus && self.groups == 2 && self.separator == Some(b'.');
         dotted && plan(&self.digits[..self.count]).is_some_and(|plan| plan.code_digits != self.lengths[0])
+    }
+
+    /// Whether it has all that a North American number has: after a blank another one begins, `212-555-0123 212-555-0199`.
+    fn is_whole(&self) -> bool {
+        !self.plus
+            && is_north_american_grouping(&self.lengths[..self.groups])
+            && north_american(&self.digits[..self.count])
     }
 
     /// Whether some digit more begins a longer one.

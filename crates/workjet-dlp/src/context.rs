@@ -35,10 +35,28 @@ const STEMS: &[&str] = &[
     "密", "비밀", "암호",
 ];
 
+/// Pairs of bytes that stems begin with, a bit for each.
+static STEM_BEGINNINGS: LazyLock<[u64; 1 << 10]> = LazyLock::new(|| {
+    let mut beginnings = [0; _];
+    for stem in STEMS {
+        let pair = pair(stem.as_bytes());
+        beginnings[pair / 64] |= 1 << (pair % 64);
+    }
+    beginnings
+});
+
+fn pair(bytes: &[u8]) -> usize {
+    usize::from(bytes[0]) << 8 | usize::from(bytes[1])
+}
+
 fn may_matter(key: &str, packs: bool) -> bool {
     let key = key.to_ascii_lowercase();
-    STEMS.iter().any(|stem| key.contains(stem))
-        || (packs && crate::rules::pack_words().any(|word| key_has(&key, word)))
+    let bytes = key.as_bytes();
+    let has_stem = bytes.windows(2).enumerate().any(|(at, two)| {
+        let begins = STEM_BEGINNINGS[pair(two) / 64] >> (pair(two) % 64) & 1 == 1;
+        begins && STEMS.iter().any(|stem| bytes[at..].starts_with(stem.as_bytes()))
+    });
+    has_stem || (packs && crate::rules::pack_words().any(|word| key_has(&key, word)))
 }
 
 /// Whether the letters of `word` stand in the key, whatever stands between its parts.

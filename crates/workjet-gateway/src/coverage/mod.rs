@@ -1,9 +1,10 @@
 //! Which string of a message is what: one map of every position of both client dialects.
 //!
 //! The map is data, not code: a [`Shape`] per document (request, whole reply, stream frame) and dialect, which
-//! [`Engine::redact_json`](workjet_dlp::Engine::redact_json) walks. It follows one rule: **a position is scanned unless
-//! it holds a word that the dialect lists.** What the map does not name is scanned too, its key included, so that a
-//! field invented next week is covered today.
+//! [`Engine::scan_json`](workjet_dlp::Engine::scan_json) walks in the bytes of a request, and
+//! [`Engine::redact_json`](workjet_dlp::Engine::redact_json) in what a provider says. It follows one rule: **a position is
+//! scanned unless it holds a word that the dialect lists.** What the map does not name is scanned too, its key included, so
+//! that a field invented next week is covered today.
 //!
 //! | a position is | because | a finding there |
 //! |---|---|---|

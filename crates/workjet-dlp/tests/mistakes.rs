@@ -60,9 +60,18 @@ fn a_second_secret_on_the_line_is_found() {
 #[test]
 fn two_telephone_numbers_with_a_blank_between_are_two() {
     for (text, expected) in [
-        ("call 212-555-0123 212-555-0199 now", "call [REDACTED:phone] [REDACTED:phone] now"),
-        ("call 1-212-555-0123 415-555-0199", "call [REDACTED:phone] [REDACTED:phone]"),
-        ("phones: (212) 555-0123 (415) 555-0199", "phones: [REDACTED:phone] [REDACTED:phone]"),
+        (
+            "call 212-555-0123 212-555-0199 now",
+            "call [REDACTED:phone] [REDACTED:phone] now",
+        ),
+        (
+            "call 1-212-555-0123 415-555-0199",
+            "call [REDACTED:phone] [REDACTED:phone]",
+        ),
+        (
+            "phones: (212) 555-0123 (415) 555-0199",
+            "phones: [REDACTED:phone] [REDACTED:phone]",
+        ),
     ] {
         assert_eq!(redact(text), expected);
     }

@@ -121,7 +121,9 @@ pub(super) fn secret_key(window: &Window<'_>, at: usize, memo: &mut Memo) -> Ver
     let value = &rest[..SECRET_LONGEST];
     let classes = Classes::of(value);
     let random = classes.lower && classes.upper && classes.digit && bits_per_byte(value) >= 4.0;
-    if !random || is_wordy(value) || value.windows(7).any(|window| window == b"EXAMPLE") {
+    // Names of policies may have forty letters, but few digits.
+    let name = is_wordy(value) && value.iter().filter(|byte| byte.is_ascii_digit()).count() < 3;
+    if !random || name || value.windows(7).any(|window| window == b"EXAMPLE") {
         return Verdict::No;
     }
     Hit::new(at + SECRET_LONGEST, Confidence::High)

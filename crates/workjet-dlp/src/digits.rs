@@ -73,6 +73,14 @@ impl Row {
         (self.start, self.end, self.count) = (0, 0, 0);
     }
 
+    /// How many digits have been read from the one at `at` on, if it has.
+    pub(crate) fn count_from(&self, at: usize) -> Option<usize> {
+        let within = (self.start..self.end).contains(&at);
+        let place = within.then(|| (at - self.start) as u8)?;
+        let digit = (self.asked..self.count).find(|digit| self.places[*digit] >= place)?;
+        (self.places[digit] == place).then(|| self.count - digit)
+    }
+
     /// The digits from the one at `at` on.
     pub(crate) fn from(&mut self, bytes: &[u8], at: usize) -> Digits<'_> {
         if (self.start..self.end).contains(&at) {

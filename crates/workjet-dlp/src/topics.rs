@@ -31,6 +31,8 @@ pub(crate) struct Topics {
     latest: [usize; TOPICS],
     /// Where the latest word of [`Topic::Last`] ends.
     last_end: usize,
+    /// Where the latest byte beyond ASCII stands, counted from 1.
+    foreign: usize,
 }
 
 impl Topics {
@@ -53,6 +55,12 @@ impl Topics {
         self.read(bytes, at);
         let least = at.saturating_sub(Self::READ);
         topics.iter().any(|topic| self.latest[*topic as usize] > least)
+    }
+
+    /// Whether all bytes are ASCII as far before `at` as words are read.
+    pub(crate) fn are_ascii(&mut self, bytes: &[u8], at: usize) -> bool {
+        self.read(bytes, at);
+        self.foreign <= at.saturating_sub(Self::READ)
     }
 
     /// The bytes from the latest word on the topic up to `at`, if it begins within reach. Words have been read up to `now`,
@@ -86,6 +94,11 @@ impl Topics {
         }
         let mut from = self.to.max(at.saturating_sub(Self::READ));
         self.to = at;
+        let new = &bytes[from..at];
+        if !new.is_ascii() {
+            let last = new.iter().rposition(|byte| !byte.is_ascii());
+            self.foreign = from + last.map_or(0, |last| last + 1);
+        }
         // A few bytes are soon gone through; more are looked at all at once.
         if at - from < 12 {
             for place in from..at {

@@ -636,8 +636,9 @@ fn piece(ahead: &mut Ahead, bytes: &[u8], at: usize) {
         _ => {}
     }
     let pieces = &*WITHIN_TOKENS;
-    let second = bytes.get(at + 1).copied().unwrap_or(0);
-    if pieces.begin[usize::from(bytes[at] & 127)] >> (second & 127) & 1 == 0 {
+    let second = bytes.get(at + 1).map_or(0, |byte| byte & 127);
+    let begins = pieces.begin[usize::from(bytes[at] & 127)][usize::from(second / 64)];
+    if begins >> (second % 64) & 1 == 0 {
         return;
     }
     for (before, piece) in &pieces.listed {
@@ -652,15 +653,15 @@ struct Pieces {
     /// And how many bytes of the token stand before each.
     listed: Vec<(usize, &'static [u8])>,
     /// Their first two bytes.
-    begin: [u128; 128],
+    begin: [[u64; 2]; 128],
 }
 
 static WITHIN_TOKENS: LazyLock<Pieces> = LazyLock::new(|| {
     let pieces = rules::pieces().map(|(before, piece)| (before, piece.as_bytes()));
     let listed: Vec<(usize, &[u8])> = pieces.collect();
-    let mut begin = [0; 128];
+    let mut begin = [[0; 2]; 128];
     for (_, piece) in &listed {
-        begin[usize::from(piece[0])] |= 1 << piece[1];
+        begin[usize::from(piece[0])][usize::from(piece[1] / 64)] |= 1 << (piece[1] % 64);
     }
     Pieces { listed, begin }
 });

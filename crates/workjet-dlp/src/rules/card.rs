@@ -49,9 +49,18 @@ pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict
         return Verdict::No;
     }
     let mut lengths = digits.ends() & ANY_LENGTH & ((2 << count.min(MAX_DIGITS)) - 1);
+    // Others than those that somebody issues count after a word only.
+    let issued = lengths & LENGTHS_BY_TWO_DIGITS[number(digits.values(2)) as usize];
+    // Where there are many, the words are asked about before the sums.
+    if (lengths & !issued).count_ones() > 2 && !said.card() {
+        lengths = issued;
+    }
     while lengths != 0 {
         let length = lengths.ilog2() as usize;
         lengths &= !(1 << length);
+        if !digits.luhn(length) || (issued >> length & 1 == 0 && !said.card()) {
+            continue;
+        }
         if let Some(hit) = card(window, at, digits, length, &mut said) {
             return hit.into();
         }
@@ -270,6 +279,23 @@ static BY_TWO_DIGITS: [u64; 100] = {
         index += 1;
     }
     begun
+};
+
+/// The lengths of those, with words before them or without: a bit for each.
+static LENGTHS_BY_TWO_DIGITS: [u32; 100] = {
+    let mut lengths = [0; 100];
+    let mut two = 0;
+    while two < lengths.len() {
+        let mut index = 0;
+        while index < ISSUERS.len() {
+            if BY_TWO_DIGITS[two] >> index & 1 == 1 {
+                lengths[two] |= ISSUERS[index].lengths;
+            }
+            index += 1;
+        }
+        two += 1;
+    }
+    lengths
 };
 
 /// What the words before a number say. They are not read before somebody asks.

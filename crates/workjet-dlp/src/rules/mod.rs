@@ -133,9 +133,8 @@ fn is_token_start(window: &Window<'_>, at: usize) -> bool {
 /// Whether as many digits as the shortest number has follow the digit, plus or parenthesis at this place, with no more than
 /// numbers have between them. The rules that [`Anchor::Digits`] stands for answer no elsewhere.
 pub(crate) fn begins_number(window: &Window<'_>, at: usize, memo: &mut Memo) -> bool {
-    let digit = window.bytes[at].is_ascii_digit();
-    (digit && memo.row.from(window.bytes, at).count() >= phone::MIN_DIGITS)
-        || !phone::is_too_short(window, at)
+    let known = memo.row.count_from(at);
+    known.is_some_and(|count| count >= phone::MIN_DIGITS) || !phone::is_too_short(window, at)
 }
 
 /// What [`Anchor::Prefix`] rules find where a word may begin, byte by byte: four of each or more. (Private keys, which begin

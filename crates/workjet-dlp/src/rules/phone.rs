@@ -32,7 +32,7 @@ fn marks_other_number(byte: u8) -> bool {
 }
 
 pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict {
-    if !begins_here(window, at) {
+    if !begins_here(window, at) || (window.bytes[at] == b'(' && !may_close(window, at)) {
         return Verdict::No;
     }
     let international = matches!(window.bytes[at..], [b'+', ..] | [b'(', b'+', ..]);
@@ -175,7 +175,11 @@ fn glance(window: &Window<'_>, at: usize, digits: Digits<'_>) -> Glance {
     // After a first digit alone there may be parentheses: `1 (212) 555-0123`.
     let single = digits.ends() >> 1 & 1 == 1;
     let next = at + 1 + usize::from(matches!(window.byte(at + 1), Some(b' ' | b'-' | b'.' | b'/')));
-    if cut_off || (single && matches!(window.byte(next), Some(b'('))) {
+    let parenthesis = single && window.byte(next) == Some(b'(');
+    if parenthesis && !may_close(window, next) {
+        return Glance::No;
+    }
+    if cut_off || parenthesis {
         return if is_too_short(window, at) {
             Glance::No
         } else {
@@ -202,6 +206,22 @@ fn glance(window: &Window<'_>, at: usize, digits: Digits<'_>) -> Glance {
         Glance::IfAnnounced
     } else {
         Glance::Perhaps
+    }
+}
+
+/// Whether digits stand after the parenthesis, or a plus, and then another, as far as can be seen.
+fn may_close(window: &Window<'_>, parenthesis: usize) -> bool {
+    let rest = &window.bytes[parenthesis + 1..];
+    let digits = rest
+        .iter()
+        .take(MAX_DIGITS + 1)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    match rest.get(digits) {
+        None => true,
+        Some(b')') => digits > 0,
+        Some(b'+') => digits == 0,
+        Some(_) => false,
     }
 }
 
@@ -621,8 +641,7 @@ fn is_labelled(window: &Window<'_>, at: usize) -> bool {
 pub(super) fn is_announced(window: &Window<'_>, at: usize, topics: &mut Topics) -> bool {
     const TOPICS: [Topic; 3] = [Topic::Phone, Topic::Calling, Topic::Last];
     // A glance at all that stands before this number and before one that it is joined to.
-    let near = &window.bytes[at.saturating_sub(Topics::READ)..at];
-    if !topics.have_any(window.bytes, at, &TOPICS) && near.is_ascii() {
+    if !topics.have_any(window.bytes, at, &TOPICS) && topics.are_ascii(window.bytes, at) {
         return is_lettered(window, at);
     }
     words_before(window, at, at, topics)

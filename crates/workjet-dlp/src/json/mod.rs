@@ -13,6 +13,7 @@ mod escape;
 mod grammar;
 mod index;
 mod judge;
+mod open;
 mod quiet;
 mod reader;
 mod report;

@@ -7,16 +7,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::data_url::Begun;
-use super::escape::{decode, encode, written_length};
+use super::escape::decode;
 use super::grammar::{Grammar, LITERALS, Number, is_blank};
 use super::judge::{Context, Path, Place};
+use super::open::{Leaving, Open, Role};
 use super::walk::quoted;
 use super::{JsonReport, Unscannable, UnscannableReason, Verdict};
 use crate::context::before_value_of;
 use crate::policy::Plan;
 use crate::scanner::{Flow, Scanner};
 use crate::search::LOOK_BEHIND;
-use crate::sink::Sink;
 use crate::{Action, Engine, Finding, Policy};
 
 /// Longer numbers leave while they arrive, as keys do.
@@ -83,24 +83,6 @@ enum State {
     Open(Box<Open>),
     /// This is no JSON.
     Text(Box<Scanner>),
-}
-
-struct Open {
-    scanner: Scanner,
-    /// As it was written: what has not left.
-    raw: String,
-    /// How much of `raw` the scanner knows.
-    decoded_to: usize,
-    /// The last byte is a backslash that begins an escape.
-    after_backslash: bool,
-    role: Role,
-}
-
-enum Role {
-    Value(Begun),
-    /// The beginning of the key.
-    Key(String),
-    Number(Number),
 }
 
 impl Engine {
@@ -360,13 +342,10 @@ impl JsonScanner {
                 open.restart(role, context);
                 open
             }
-            None => Box::new(Open {
-                scanner: self.engine.scanner_after(plan.clone(), context),
-                raw: String::new(),
-                decoded_to: 0,
-                after_backslash: false,
-                role,
-            }),
+            None => {
+                let scanner = self.engine.scanner_after(plan.clone(), context);
+                Box::new(Open::new(scanner, role))
+            }
         }
     }
 
@@ -519,59 +498,6 @@ impl JsonScanner {
             let cut = self.recent.floor_char_boundary(self.recent.len() - LOOK_BEHIND);
             self.recent.drain(..cut);
         }
-    }
-}
-
-impl Open {
-    fn restart(&mut self, role: Role, context: &str) {
-        self.scanner.restart(context);
-        self.raw.clear();
-        self.decoded_to = 0;
-        self.after_backslash = false;
-        self.role = role;
-    }
-
-    /// How much of `rest` belongs to it, and whether it ends there.
-    fn belongs(&mut self, rest: &str) -> (usize, bool) {
-        let end = rest.bytes().position(|byte| match (&mut self.role, byte) {
-            (Role::Number(number), byte) => match number.after(byte) {
-                Some(after) => {
-                    *number = after;
-                    false
-                }
-                None => true,
-            },
-            (_, b'"') if !self.after_backslash => true,
-            (_, byte) => {
-                self.after_backslash = byte == b'\\' && !self.after_backslash;
-                false
-            }
-        });
-        (end.unwrap_or(rest.len()), end.is_some())
-    }
-}
-
-/// Lets a string out as it was written.
-struct Leaving<'s> {
-    raw: &'s str,
-    /// How much of `raw` has left or been hidden.
-    at: usize,
-    out: &'s mut String,
-}
-
-impl Sink for Leaving<'_> {
-    fn pass(&mut self, bytes: &[u8]) {
-        let from = self.at;
-        self.hide(bytes);
-        self.out.push_str(&self.raw[from..self.at]);
-    }
-
-    fn hide(&mut self, bytes: &[u8]) {
-        self.at += written_length(&self.raw[self.at..], bytes.len());
-    }
-
-    fn placeholder(&mut self, text: &str) {
-        encode(text, self.out);
     }
 }
 

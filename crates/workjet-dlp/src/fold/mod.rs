@@ -37,10 +37,12 @@
 
 mod encoded;
 mod letters;
+mod plain;
 mod sight;
 #[cfg(test)]
 mod tests;
 mod text;
+mod twice;
 mod unit;
 mod view;
 
@@ -50,7 +52,7 @@ pub(crate) use sight::{Course, Sight};
 
 /// What a whole text stands for.
 pub(crate) fn fold(text: &str) -> Cow<'_, str> {
-    if text::find(text.as_bytes(), 0, true).is_none() {
+    if plain::find(text.as_bytes(), 0, true).is_none() {
         return Cow::Borrowed(text);
     }
     let mut folded = text::Folded::default();

@@ -1,6 +1,7 @@
 //! The folded view: as much of the folded text as is needed around what differs, searched with the engine's own loop.
 
-use super::text::{Folded, find};
+use super::plain::find;
+use super::text::Folded;
 use crate::Action;
 use crate::custom::Scratch;
 use crate::search::{Here, Hit, LOOK_BEHIND, Rules, Step, Window};

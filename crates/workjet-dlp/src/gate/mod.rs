@@ -214,16 +214,26 @@ impl Gate {
         let from = ahead.sifted_to;
         self.sieve.sift(window.bytes, from, &mut ahead.sifted);
         ahead.sifted_to = window.bytes.len().min(from + BLOCK);
+        let block = window.bytes.get(from..from + BLOCK + WIDTH - 1);
+        let block = block.and_then(|block| block.first_chunk::<{ BLOCK + WIDTH - 1 }>());
         for word in 0..BLOCK / 32 {
             let mut bits = ahead.sifted.marked[word];
             while bits != 0 {
-                let place = 32 * word + bits.trailing_zeros() as usize;
+                let place = (32 * word + bits.trailing_zeros() as usize) % BLOCK;
                 bits &= bits - 1;
-                let at = from + place;
-                let kinds = self.triples.sift(ahead.sifted.kinds(place), &window.bytes[at..]);
+                let kinds = ahead.sifted.kinds(place);
+                let kinds = match block {
+                    // A bound that is known beforehand is not looked at again.
+                    Some(block) => {
+                        let four = [block[place], block[place + 1], block[place + 2], block[place + 3]];
+                        self.triples.left(kinds, u32::from_le_bytes(four))
+                    }
+                    None => self.triples.sift(kinds, &window.bytes[from + place..]),
+                };
                 if kinds == 0 {
                     continue;
                 }
+                let at = from + place;
                 if kinds & PREFIXES != 0 {
                     ahead.note(at, Anchor::Prefix);
                 }
@@ -308,6 +318,12 @@ impl Triples {
                 _ => 0,
             },
         };
+        self.left(kinds, first)
+    }
+
+    /// The same for four bytes, of which three count.
+    #[inline]
+    fn left(&self, kinds: u16, first: u32) -> u16 {
         let hash = Self::hash(first);
         kinds & Self::LEFT[usize::from(self.0[hash / 4] >> (2 * (hash % 4)) & 3)]
     }

@@ -124,7 +124,7 @@ pub(super) fn shapes() -> Vec<Shape> {
         shape(
             "telephone numbers",
             no_number,
-            &[&phone("", &format!("0{GAP}0"), 15)],
+            &[&phone(r"\(?", &format!("0{GAP}0"), 15)],
         ),
         shape("telephone numbers", no_number, &[&phone(r"\(?", "0", 10)]),
         shape(
@@ -151,7 +151,7 @@ pub(super) fn shapes() -> Vec<Shape> {
                 &format!(
                     r"{LETTER}(?:[!#$%'*+\-^_~]|{LETTER}|\.(?:[!#$%'*+\-^_~]|{LETTER}))*@(?:{label}\.)*{label}"
                 ),
-                r"(?s-u:[^@]{1,64}@(?:[^.]{1,63}\.)*[^.]{1,63}.)",
+                &format!(r"(?s-u:[^@]{{1,64}}@(?:[^.]{{1,63}}\.)*[^.]{{1,63}}{CHARACTER})"),
                 r"(?s-u:[^@]{1,64}@.{0,258})",
             ],
         ),
@@ -187,6 +187,9 @@ const LETTER: &str = concat!(
     r"(?:[\w\p{N}\p{Cn}&&[^_]]|",
     r"(?-u:(?:[\xC2-\xDF]|[\xE0-\xEF][\x80-\xBF]?|[\xF0-\xF4][\x80-\xBF]{0,2})\xFF))"
 );
+/// Any character, or a byte that begins none.
+const CHARACTER: &str =
+    r"(?:[\x00-\xBF]|[\xC0-\xDF][\x80-\xBF]|[\xE0-\xEF][\x80-\xBF]{2}|[\xF0-\xFF][\x80-\xBF]{3})";
 /// What may stand between two digits of a telephone number.
 const GAP: &str = r"(?:\)?[ \-./]{0,2}\(?)";
 

@@ -163,10 +163,12 @@ const FOREIGN: &[&str] = &[
 /// Options of commands that take a password, `sshpass -p …` and `docker login -u bob -p …`, and SQL's `IDENTIFIED BY '…'`.
 fn of_command(rest: &[u8], quoted: bool, spaced: bool) -> Option<Name> {
     let line = rest.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = &line[line.len().saturating_sub(96)..];
     let runs = |commands: &[&[u8]]| {
-        commands
-            .iter()
-            .any(|command| line.windows(command.len()).any(|window| window == *command))
+        (0..line.len()).any(|at| {
+            let begins = matches!(line[at], b's' | b'l' | b'm' | b'r');
+            begins && commands.iter().any(|command| line[at..].starts_with(command))
+        })
     };
     let identified = || {
         let end = line.get(line.len().checked_sub(13)?..)?;

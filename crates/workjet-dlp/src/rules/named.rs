@@ -215,6 +215,9 @@ fn scheme_before(window: &Window<'_>, at: usize) -> Option<Scheme> {
     ((is("token") || is("apikey") || is("key") || is("ssws")) && header()).then_some(Scheme::Token)
 }
 
+/// A password of fewer bytes is none.
+const LEAST: usize = 6;
+
 /// More of a value does not change the verdict about it.
 const ENOUGH: usize = 128;
 
@@ -254,10 +257,15 @@ pub(super) fn assigned(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict 
         Some(byte) if assigned_follows(byte) => {}
         _ => return Verdict::No,
     }
+    // Another, before the name is read: no value is shorter.
+    let rest = &window.bytes[at..];
+    let ends = |byte: &u8| !(byte.is_ascii_graphic() || *byte >= 0x80) || b"\"'`\\<>".contains(byte);
+    if rest.iter().take(LEAST).any(ends) {
+        return Verdict::No;
+    }
     let Some(name) = name::before(window.behind(at)) else {
         return Verdict::No;
     };
-    let rest = &window.bytes[at..];
     let of_value = |byte: &&u8| match **byte {
         b'"' | b'\'' | b'`' | b'\\' | b'<' | b'>' => false,
         b',' | b';' | b')' | b']' | b'}' | b'|' => name.quoted,
@@ -335,7 +343,11 @@ fn is_password(value: &[u8], quoted: bool) -> bool {
         || (classes.symbol && classes.letter())
         || digits
         || (value.len() >= 10 && is_scrambled(value) && !is_wordy(value));
-    value.len() >= 6 && chosen && distinct(value) >= 4 && !is_placeholder(value) && !is_code(value, quoted)
+    value.len() >= LEAST
+        && chosen
+        && distinct(value) >= 4
+        && !is_placeholder(value)
+        && !is_code(value, quoted)
 }
 
 fn is_secret(value: &[u8], quoted: bool) -> bool {

@@ -719,8 +719,9 @@ fn is_foreign(near: &[u8]) -> bool {
         .rposition(u8::is_ascii_digit)
         .map_or(0, |digit| digit + 1);
     let close = &close[digit..];
-    let has = |word: &&str| close.windows(word.len()).any(|window| window == word.as_bytes());
-    WORDS.iter().any(has)
+    let stands = |at: usize| WORDS.iter().any(|word| close[at..].starts_with(word.as_bytes()));
+    // Accented letters of Latin begin with smaller bytes.
+    (0..close.len()).any(|at| close[at] > 0xC5 && stands(at))
 }
 
 /// The lines of a signature: `T: …`, `M: …`, `P. …`. One letter is little, so the digits must be grouped or begin with a zero.

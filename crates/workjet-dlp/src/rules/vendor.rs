@@ -58,9 +58,11 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     let workjet = (first == b'w').then(|| workjet(window, at));
     // Of those that begin with these two bytes, all if there is but one.
     let others = BY_TWO_BYTES.get(first, window.byte(at + 1));
-    let verdicts = workjet
-        .into_iter()
-        .chain(others.iter().map(|(format, alphabet)| format.verify(window, at, &BY_TWO_BYTES.alphabets[*alphabet])));
+    let verdicts = workjet.into_iter().chain(
+        others
+            .iter()
+            .map(|(format, alphabet)| format.verify(window, at, &BY_TWO_BYTES.alphabets[*alphabet])),
+    );
     verdicts
         .into_iter()
         .find(|verdict| !matches!(verdict, Verdict::No))

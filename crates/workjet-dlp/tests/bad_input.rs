@@ -73,7 +73,7 @@ fn bytes_that_are_no_utf8_pass_and_hide_nothing() {
 #[test]
 fn a_nul_is_a_character_like_another() {
     let engine = Engine::standard();
-    let text = "a\0bob@example.com\0\0536-22-8726\0";
+    let text = "a\0bob@example.com\0\x00536-22-8726\0";
     assert_eq!(
         engine.redact(text, &Policy::redact_all()).text,
         "a\0[REDACTED:email]\0\0[REDACTED:us_ssn]\0"

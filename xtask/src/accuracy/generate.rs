@@ -326,7 +326,7 @@ fn from_form(form: &str, dice: &mut Dice) -> Result<String> {
     while let Some(first) = rest.chars().next() {
         if let Some(after) = rest.strip_prefix("~crc") {
             let body = value.rfind('_').map_or(0, |at| at + 1);
-            value += &base62(crc32(value[body..].as_bytes()));
+            value += &base62(crc32(&value.as_bytes()[body..]));
             rest = after;
             continue;
         }
@@ -387,7 +387,7 @@ fn of_set(set: &str) -> Vec<char> {
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            crc >> 1 ^ (crc & 1) * 0xEDB8_8320
+            (crc >> 1) ^ ((crc & 1) * 0xEDB8_8320)
         })
     })
 }

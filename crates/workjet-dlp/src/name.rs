@@ -155,7 +155,7 @@ fn foreign_password(bytes: &[u8]) -> bool {
 }
 
 #[rustfmt::skip]
-const FOREIGN: &[&str] = &[
+pub(crate) const FOREIGN: &[&str] = &[
     "contraseña", "hasło", "jelszó", "şifre", "parolă", "lösenord", "пароль", "κωδικός", "סיסמה", "密码", "密碼",
     "パスワード", "비밀번호", "암호", "mật khẩu", "pääsykoodi",
 ];

@@ -2,6 +2,7 @@
 
 use super::letters::is_plain;
 use super::unit::Unit;
+use crate::gate::sieve::plain_blocks;
 
 /// The first place from `from` on where something stands for something else, or may once more bytes arrive.
 pub(super) fn find(text: &[u8], from: usize, last: bool) -> Option<usize> {
@@ -16,12 +17,7 @@ pub(super) fn plain(text: &[u8], last: bool) -> usize {
     if text.first().is_some_and(|byte| !is_plain(*byte)) && !Unit::is_plain(text, last) {
         return 0;
     }
-    while let Some(block) = text[at..].first_chunk::<BLOCK>() {
-        if !is_plain_ascii(block) {
-            break;
-        }
-        at += BLOCK;
-    }
+    at += plain_blocks(text);
     while let Some(block) = text[at..].first_chunk::<FEW>() {
         // A byte for each, of which the marked ones are gone through.
         for (eight, mut marks) in marks(block).into_iter().enumerate() {
@@ -41,19 +37,8 @@ pub(super) fn plain(text: &[u8], last: bool) -> usize {
     at
 }
 
-/// Bytes that are looked at in one go as long as they are of the plainest kind, and otherwise.
-const BLOCK: usize = 128;
+/// Bytes that are looked at in one go where some are not of the plainest kind.
 const FEW: usize = 32;
-
-fn is_plain_ascii(block: &[u8; BLOCK]) -> bool {
-    // A bit that is set in whatever may matter, so that the loop needs no branch.
-    let seen = block.iter().fold(0, |seen, byte| {
-        let percent = if *byte == b'%' { 0x80 } else { 0 };
-        let backslash = if *byte == b'\\' { 0x80 } else { 0 };
-        seen | byte | percent | backslash
-    });
-    seen < 0x80
-}
 
 /// A byte that is not 0 for each that something may begin with, eight at a time.
 fn marks(block: &[u8; FEW]) -> [u64; FEW / 8] {
@@ -75,6 +60,7 @@ fn marks(block: &[u8; FEW]) -> [u64; FEW / 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::sieve::PLAIN_BLOCK;
 
     #[test]
     fn what_is_plain_at_a_glance_is_plain() {
@@ -86,7 +72,7 @@ mod tests {
         for byte in 0..=u8::MAX {
             let block = [byte; FEW];
             assert!(is_plain(byte) || marks(&block)[0] != 0, "{byte:X}");
-            assert!(is_plain(byte) || !is_plain_ascii(&[byte; BLOCK]));
+            assert!(is_plain(byte) || plain_blocks(&[byte; PLAIN_BLOCK]) == 0);
         }
     }
 }

@@ -1,23 +1,24 @@
-//! The sieve with 32-byte shuffles: all that is unsafe in this crate.
+//! The sieve with 32-byte shuffles, and the search for bytes that fold: all that is unsafe in this crate.
 //!
-//! Unsafe are the call of a function for machines with AVX2, which asks for the feature first, and loads and stores of 32
-//! bytes that slices have already bounded. The twin is `Sieve::sift_plainly`, and a
-//! property test compares the two.
+//! Unsafe are the calls of functions for machines with AVX2, which ask for the feature first, and loads of 32 bytes that slices have
+//! already bounded. The twins are `Sieve::sift_plainly` and `is_plain_ascii`, and tests compare them.
 
 use std::arch::x86_64::{
-    __m256i, _mm256_and_si256, _mm256_andnot_si256, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8,
-    _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
-    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_storeu_si256,
+    __m256i, _mm_set_epi64x, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8,
+    _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256,
+    _mm256_shuffle_epi8, _mm256_srli_epi16,
 };
 
-use super::{BLOCK, LEAST_OF_ROW, Nibbles, Sifted, WIDTH};
+use super::{
+    BLOCK, Bytes, CLASSES, LEAST_OF_ROW, Nibbles, OF_NUMBER, PLAIN_BLOCK, Sifted, TOGETHER, WIDTH, WORDS, is_after_digit,
+};
 
 /// Bytes of one step.
 const STEP: usize = 32;
-/// Bytes before them that are looked at.
-const BEFORE: usize = 2;
-/// With those before and the ones after them.
-const VIEW: usize = BEFORE + STEP + WIDTH - 1;
+/// With those before them that are looked at.
+const VIEW: usize = WIDTH - 1 + STEP;
+/// What is looked at for a whole block.
+const BLOCK_VIEW: usize = WIDTH - 1 + BLOCK;
 
 /// Does what `Sieve::sift_plainly` does, or nothing if this machine cannot.
 #[allow(
@@ -36,177 +37,211 @@ pub(super) fn sift(nibbles: &Nibbles, bytes: &[u8], from: usize, sifted: &mut Si
 #[target_feature(enable = "avx2")]
 fn sift_block(nibbles: &Nibbles, bytes: &[u8], from: usize, sifted: &mut Sifted) {
     let tables = Tables::new(nibbles);
-    let count = BLOCK.min(bytes.len() - from);
-    sifted.rows = 0;
-    let [low, high] = &mut sifted.kinds;
-    let kinds = low.chunks_exact_mut(STEP).zip(high.chunks_exact_mut(STEP));
-    // All of a block, and what is looked at around it.
-    if let Some(views) = from
-        .checked_sub(BEFORE)
-        .and_then(|before| bytes.get(before..before + BEFORE + BLOCK + WIDTH - 1))
-    {
-        for (step, (low, high)) in kinds.enumerate() {
-            let view = views[step * STEP..step * STEP + VIEW].try_into().expect("a view");
-            let found = tables.look(view);
-            sifted.marked[step] = found.marked;
-            store(found.kinds[0], low);
-            store(found.kinds[1], high);
-            sifted.rows |= found.rows() << (2 * step);
+    let mut each = Bytes::NEW;
+    let view = from
+        .checked_sub(WIDTH - 1)
+        .and_then(|before| bytes.get(before..before + BLOCK_VIEW));
+    if let Some(Ok(view)) = view.map(<&[u8; BLOCK_VIEW]>::try_from) {
+        for word in 0..WORDS {
+            let first = tables.look(view[64 * word..64 * word + VIEW].try_into().expect("a view"));
+            let second = tables.look(view[64 * word + STEP..64 * word + STEP + VIEW].try_into().expect("a view"));
+            first.and(second).store(word, sifted, &mut each);
         }
-        return;
-    }
-    for (step, (low, high)) in kinds.enumerate() {
-        let at = from + step * STEP;
-        if step * STEP >= count {
-            sifted.marked[step] = 0;
-            continue;
-        }
-        let whole = at
-            .checked_sub(BEFORE)
-            .and_then(|before| bytes.get(before..before + VIEW));
-        let (found, valid) = if let Some(Ok(view)) = whole.map(<&[u8; VIEW]>::try_from) {
-            (tables.look(view), u32::MAX)
-        } else {
-            let mut view = [0; VIEW];
-            for (offset, byte) in view.iter_mut().enumerate() {
-                *byte = (at + offset)
-                    .checked_sub(BEFORE)
-                    .and_then(|at| bytes.get(at).copied())
-                    .unwrap_or(0);
+    } else {
+        // At the ends of the bytes zeros stand around them.
+        let count = BLOCK.min(bytes.len() - from);
+        for word in 0..WORDS {
+            let at = from + 64 * word;
+            if 64 * word >= count {
+                Found::default().and(Found::default()).store(word, sifted, &mut each);
+                continue;
             }
-            let left = count - step * STEP;
-            (
-                tables.look(&view),
-                if left < STEP { (1 << left) - 1 } else { u32::MAX },
-            )
-        };
-        sifted.marked[step] = found.marked & valid;
-        store(found.kinds[0], low);
-        store(found.kinds[1], high);
-        sifted.rows |= found.rows() << (2 * step);
+            let mut view = [0; VIEW + STEP];
+            let first = at.saturating_sub(WIDTH - 1);
+            let skipped = (WIDTH - 1).saturating_sub(at);
+            let there = &bytes[first..bytes.len().min(at + 64)];
+            view[skipped..skipped + there.len()].copy_from_slice(there);
+            let first = tables.look(view[..VIEW].try_into().expect("a view"));
+            let second = tables.look(view[STEP..].try_into().expect("a view"));
+            let left = count - 64 * word;
+            let valid = if left < 64 { (1 << left) - 1 } else { !0 };
+            first.and(second).only(valid).store(word, sifted, &mut each);
+        }
     }
+    each.join(is_after_digit(bytes, from), from + BLOCK < bytes.len(), sifted);
 }
 
 struct Tables {
-    low: [[__m256i; WIDTH]; 2],
-    high: [[__m256i; WIDTH]; 2],
-    not_after_digit: [__m256i; 2],
-    not_after_word: [__m256i; 2],
+    low: [__m256i; WIDTH],
+    high: [__m256i; WIDTH],
+    of_number: [__m256i; 2],
 }
 
-struct Found {
-    /// A bit for each place at which some kind fits.
-    marked: u32,
-    kinds: [__m256i; 2],
-    /// A bit for each byte that may stand in a row.
-    of_row: u32,
+/// A bit for each of 32 places, or 64.
+#[derive(Clone, Copy, Default)]
+struct Found<W> {
+    marked: W,
+    apart: W,
+    signs: W,
+    digits: W,
+    of_number: W,
+    of_row: W,
 }
 
-impl Found {
-    /// A bit for each half that is a row.
-    fn rows(&self) -> u64 {
-        u64::from(self.of_row & 0xFFFF == 0xFFFF) | u64::from(self.of_row >> 16 == 0xFFFF) << 1
+impl Found<u32> {
+    #[inline]
+    fn and(self, next: Self) -> Found<u64> {
+        let both = |first: u32, second: u32| u64::from(first) | u64::from(second) << 32;
+        Found {
+            marked: both(self.marked, next.marked),
+            apart: both(self.apart, next.apart),
+            signs: both(self.signs, next.signs),
+            digits: both(self.digits, next.digits),
+            of_number: both(self.of_number, next.of_number),
+            of_row: both(self.of_row, next.of_row),
+        }
+    }
+}
+
+impl Found<u64> {
+    fn only(self, valid: u64) -> Self {
+        Self {
+            marked: self.marked & valid,
+            apart: self.apart & valid,
+            signs: self.signs & valid,
+            digits: self.digits & valid,
+            of_number: self.of_number & valid,
+            of_row: self.of_row & valid,
+        }
+    }
+
+    #[inline]
+    fn store(self, word: usize, sifted: &mut Sifted, each: &mut Bytes) {
+        sifted.marked[word] = self.marked;
+        sifted.apart[word] = self.apart;
+        sifted.signs[word] = self.signs;
+        each.digits[word] = self.digits;
+        each.of_number[word] = self.of_number;
+        each.of_row[word] = self.of_row;
     }
 }
 
 impl Tables {
     #[target_feature(enable = "avx2")]
     fn new(nibbles: &Nibbles) -> Self {
-        let tables = |tables: &[[[u8; 16]; WIDTH]; 2]| {
-            let of = |half: usize, place: usize| {
-                _mm256_broadcastsi128_si256(std::arch::x86_64::_mm_set_epi64x(
-                    eight(&tables[half][place][8..]),
-                    eight(&tables[half][place][..8]),
-                ))
-            };
-            [
-                [of(0, 0), of(0, 1), of(0, 2), of(0, 3)],
-                [of(1, 0), of(1, 1), of(1, 2), of(1, 3)],
-            ]
-        };
-        let all = |bits: [u8; 2]| {
-            [
-                _mm256_set1_epi8(bits[0].cast_signed()),
-                _mm256_set1_epi8(bits[1].cast_signed()),
-            ]
-        };
         Self {
-            low: tables(&nibbles.low),
-            high: tables(&nibbles.high),
-            not_after_digit: all(nibbles.not_after_digit),
-            not_after_word: all(nibbles.not_after_word),
+            low: [0, 1, 2, 3].map(|place: usize| twice(&nibbles.low[place])),
+            high: [0, 1, 2, 3].map(|place: usize| twice(&nibbles.high[place])),
+            of_number: OF_NUMBER_NIBBLES.map(|table| twice(&table)),
         }
     }
 
-    /// Looks at 32 places: all bytes of the view but the first two and the last three.
+    /// Looks at 32 places: all bytes of the view but the first three.
     #[target_feature(enable = "avx2")]
-    fn look(&self, view: &[u8; VIEW]) -> Found {
-        let before_that = load(view, 0);
-        let before = load(view, 1);
+    fn look(&self, view: &[u8; VIEW]) -> Found<u32> {
         let nibble = _mm256_set1_epi8(15);
-        let mut kinds = [_mm256_set1_epi8(-1); 2];
+        let mut kinds = _mm256_set1_epi8(-1);
+        let mut halves = [_mm256_setzero_si256(); 2];
         for place in 0..WIDTH {
-            let byte = load(view, BEFORE + place);
+            let byte = load(view, place);
             let low = _mm256_and_si256(byte, nibble);
             let high = _mm256_and_si256(_mm256_srli_epi16::<4>(byte), nibble);
-            for (half, kinds) in kinds.iter_mut().enumerate() {
-                let fits = _mm256_and_si256(
-                    _mm256_shuffle_epi8(self.low[half][place], low),
-                    _mm256_shuffle_epi8(self.high[half][place], high),
-                );
-                *kinds = _mm256_and_si256(*kinds, fits);
-            }
-        }
-        let digit = between(before, b'0', b'9');
-        let small = _mm256_or_si256(before, _mm256_set1_epi8(0x20));
-        let is = |byte: u8| _mm256_cmpeq_epi8(before, _mm256_set1_epi8(byte.cast_signed()));
-        let backslash = _mm256_cmpeq_epi8(before_that, _mm256_set1_epi8(b'\\'.cast_signed()));
-        let escape = _mm256_or_si256(_mm256_or_si256(is(b'n'), is(b't')), is(b'r'));
-        let escape = _mm256_and_si256(escape, backslash);
-        let word = _mm256_andnot_si256(escape, _mm256_or_si256(digit, between(small, b'a', b'z')));
-        for (half, kinds) in kinds.iter_mut().enumerate() {
-            let ruled_out = _mm256_or_si256(
-                _mm256_and_si256(digit, self.not_after_digit[half]),
-                _mm256_and_si256(word, self.not_after_word[half]),
+            let fits = _mm256_and_si256(
+                _mm256_shuffle_epi8(self.low[place], low),
+                _mm256_shuffle_epi8(self.high[place], high),
             );
-            *kinds = _mm256_andnot_si256(ruled_out, *kinds);
+            kinds = _mm256_and_si256(kinds, fits);
+            halves = [low, high];
         }
-        let none = _mm256_cmpeq_epi8(_mm256_or_si256(kinds[0], kinds[1]), _mm256_setzero_si256());
-        let first = load(view, BEFORE);
-        let of_row = _mm256_cmpgt_epi8(first, _mm256_set1_epi8((LEAST_OF_ROW - 1).cast_signed()));
+        let of_number = _mm256_and_si256(
+            _mm256_shuffle_epi8(self.of_number[0], halves[0]),
+            _mm256_shuffle_epi8(self.of_number[1], halves[1]),
+        );
+        let byte = load(view, WIDTH - 1);
+        let all = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
+        let together = _mm256_and_si256(kinds, all(TOGETHER));
+        let digit = _mm256_and_si256(
+            _mm256_cmpgt_epi8(byte, all(b'0' - 1)),
+            _mm256_cmpgt_epi8(all(b'9' + 1), byte),
+        );
         Found {
-            marked: !_mm256_movemask_epi8(none).cast_unsigned(),
-            kinds,
-            of_row: _mm256_movemask_epi8(of_row).cast_unsigned(),
+            marked: bits(_mm256_cmpgt_epi8(together, _mm256_setzero_si256())),
+            // Its bit is that of the sign.
+            apart: bits(kinds),
+            signs: bits(_mm256_cmpeq_epi8(byte, all(b'@'))),
+            digits: bits(digit),
+            of_number: bits(_mm256_cmpgt_epi8(of_number, _mm256_setzero_si256())),
+            of_row: bits(_mm256_cmpgt_epi8(byte, all(LEAST_OF_ROW - 1))),
         }
     }
 }
 
-/// All ones where the byte is ASCII and in the range.
+/// For a low and a high half-byte: a bit for each high half, so that both have one in common if the byte is of a number.
+const OF_NUMBER_NIBBLES: [[u8; 16]; 2] = {
+    let mut tables = [[0; 16]; 2];
+    let mut byte = 0;
+    while byte < 128 {
+        if CLASSES[byte] & OF_NUMBER != 0 {
+            // They are of two high halves, 2 and 3.
+            tables[0][byte & 15] |= 1 << (byte >> 4);
+            tables[1][byte >> 4] |= 1 << (byte >> 4);
+        }
+        byte += 1;
+    }
+    tables
+};
+
+/// Does what `super::plain_blocks` does without it, or nothing if this machine cannot.
+#[allow(
+    unsafe_code,
+    reason = "a function for a feature may only be called where the feature is"
+)]
+pub(super) fn plain_blocks(bytes: &[u8]) -> Option<usize> {
+    if !std::arch::is_x86_feature_detected!("avx2") {
+        return None;
+    }
+    // SAFETY: the machine has AVX2, as asked above; nothing else is required.
+    Some(unsafe { plain_blocks_of(bytes) })
+}
+
 #[target_feature(enable = "avx2")]
-fn between(bytes: __m256i, least: u8, most: u8) -> __m256i {
-    _mm256_and_si256(
-        _mm256_cmpgt_epi8(bytes, _mm256_set1_epi8((least - 1).cast_signed())),
-        _mm256_cmpgt_epi8(_mm256_set1_epi8((most + 1).cast_signed()), bytes),
-    )
+fn plain_blocks_of(bytes: &[u8]) -> usize {
+    let (blocks, _) = bytes.as_chunks::<PLAIN_BLOCK>();
+    let all = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
+    let plain = blocks.iter().take_while(|block| {
+        let mut seen = _mm256_setzero_si256();
+        for at in [0, 1, 2, 3] {
+            let bytes = load_32(block[STEP * at..STEP * (at + 1)].try_into().expect("a step"));
+            let folds = _mm256_or_si256(
+                _mm256_cmpeq_epi8(bytes, all(b'%')),
+                _mm256_cmpeq_epi8(bytes, all(b'\\')),
+            );
+            seen = _mm256_or_si256(seen, _mm256_or_si256(bytes, folds));
+        }
+        bits(seen) == 0
+    });
+    plain.count() * PLAIN_BLOCK
+}
+
+#[target_feature(enable = "avx2")]
+fn bits(bytes: __m256i) -> u32 {
+    _mm256_movemask_epi8(bytes).cast_unsigned()
+}
+
+#[target_feature(enable = "avx2")]
+fn twice(table: &[u8; 16]) -> __m256i {
+    let eight = |bytes: &[u8]| i64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+    _mm256_broadcastsi128_si256(_mm_set_epi64x(eight(&table[8..]), eight(&table[..8])))
+}
+
+#[target_feature(enable = "avx2")]
+fn load(view: &[u8; VIEW], from: usize) -> __m256i {
+    load_32(view[from..from + STEP].try_into().expect("a step"))
 }
 
 #[target_feature(enable = "avx2")]
 #[allow(unsafe_code, reason = "built from safe parts, a load takes ten instructions")]
-fn load(view: &[u8; VIEW], from: usize) -> __m256i {
-    let bytes: &[u8] = &view[from..from + STEP];
+fn load_32(bytes: &[u8; STEP]) -> __m256i {
     // SAFETY: `bytes` are the 32 that are read, and need not be aligned.
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
-}
-
-#[target_feature(enable = "avx2")]
-#[allow(unsafe_code, reason = "as for `load`")]
-fn store(value: __m256i, into: &mut [u8]) {
-    let into = &mut into[..STEP];
-    // SAFETY: `into` are the 32 bytes that are written, and need not be aligned.
-    unsafe { _mm256_storeu_si256(into.as_mut_ptr().cast(), value) };
-}
-
-fn eight(bytes: &[u8]) -> i64 {
-    i64::from_le_bytes(bytes.try_into().expect("eight bytes"))
 }

@@ -2,7 +2,6 @@
 
 use super::letters::is_plain;
 use super::unit::Unit;
-use crate::gate::sieve::plain_blocks;
 
 /// The first place from `from` on where something stands for something else, or may once more bytes arrive.
 pub(super) fn find(text: &[u8], from: usize, last: bool) -> Option<usize> {
@@ -17,10 +16,27 @@ pub(super) fn plain(text: &[u8], last: bool) -> usize {
     if text.first().is_some_and(|byte| !is_plain(*byte)) && !Unit::is_plain(text, last) {
         return 0;
     }
-    at += plain_blocks(text);
-    while let Some(block) = text[at..].first_chunk::<FEW>() {
+    while let Some(block) = text[at..].first_chunk::<BLOCK>() {
+        if !is_plain_ascii(block) {
+            match plain_in(&text[at..], BLOCK, last) {
+                BLOCK => {}
+                length => return at + length,
+            }
+        }
+        at += BLOCK;
+    }
+    while at < text.len() && (is_plain(text[at]) || Unit::is_plain(&text[at..], last)) {
+        at += 1;
+    }
+    at
+}
+
+/// How many of the first `most` bytes stand for themselves, a multiple of [`FEW`].
+fn plain_in(text: &[u8], most: usize, last: bool) -> usize {
+    for at in (0..most).step_by(FEW) {
+        let few = text[at..].first_chunk().expect("there are as many");
         // A byte for each, of which the marked ones are gone through.
-        for (eight, mut marks) in marks(block).into_iter().enumerate() {
+        for (eight, mut marks) in marks(few).into_iter().enumerate() {
             while marks != 0 {
                 let place = at + 8 * eight + marks.trailing_zeros() as usize / 8;
                 marks &= marks - 1;
@@ -29,16 +45,23 @@ pub(super) fn plain(text: &[u8], last: bool) -> usize {
                 }
             }
         }
-        at += FEW;
     }
-    while at < text.len() && (is_plain(text[at]) || Unit::is_plain(&text[at..], last)) {
-        at += 1;
-    }
-    at
+    most
 }
 
-/// Bytes that are looked at in one go where some are not of the plainest kind.
+/// Bytes that are looked at in one go as long as they are of the plainest kind, and otherwise.
+const BLOCK: usize = 128;
 const FEW: usize = 32;
+
+fn is_plain_ascii(block: &[u8; BLOCK]) -> bool {
+    // A bit that is set in whatever may matter, so that the loop needs no branch.
+    let seen = block.iter().fold(0, |seen, byte| {
+        let percent = if *byte == b'%' { 0x80 } else { 0 };
+        let backslash = if *byte == b'\\' { 0x80 } else { 0 };
+        seen | byte | percent | backslash
+    });
+    seen < 0x80
+}
 
 /// A byte that is not 0 for each that something may begin with, eight at a time.
 fn marks(block: &[u8; FEW]) -> [u64; FEW / 8] {
@@ -60,7 +83,6 @@ fn marks(block: &[u8; FEW]) -> [u64; FEW / 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::sieve::PLAIN_BLOCK;
 
     #[test]
     fn what_is_plain_at_a_glance_is_plain() {
@@ -72,7 +94,7 @@ mod tests {
         for byte in 0..=u8::MAX {
             let block = [byte; FEW];
             assert!(is_plain(byte) || marks(&block)[0] != 0, "{byte:X}");
-            assert!(is_plain(byte) || plain_blocks(&[byte; PLAIN_BLOCK]) == 0);
+            assert!(is_plain(byte) || !is_plain_ascii(&[byte; BLOCK]));
         }
     }
 }

@@ -115,7 +115,7 @@ impl Sight {
             limit: place(&raw),
             accepted,
         };
-        let step = match self.next_folded(&search) {
+        let step = match self.next_folded(&search, scratch) {
             Seen::Nothing | Seen::Over => self.only_raw(raw),
             Seen::Undecided(at) => {
                 self.raw = Some(raw);
@@ -146,7 +146,11 @@ impl Sight {
         rules.next(window, from, actions, scratch)
     }
 
-    fn next_folded(&mut self, search: &Search<'_>) -> Seen {
+    fn next_folded(&mut self, search: &Search<'_>, scratch: &Scratch) -> Seen {
+        if let Some(ahead) = &scratch.ahead {
+            // The gate has been there.
+            self.clear = ahead.plain_until(self.clear);
+        }
         loop {
             if let Some(view) = &mut self.view {
                 match view.next(search, &mut self.clear) {

@@ -17,7 +17,6 @@ pub(super) fn lead(ahead: &mut Ahead, bytes: &[u8], at: usize, lead: Lead) {
     };
     match lead {
         Lead::Token(back) => note(usize::from(back), Anchor::Prefix),
-        Lead::Placeholder(back) => note(usize::from(back), Anchor::Placeholder),
         Lead::Name(after) => name(ahead, bytes, at + usize::from(after)),
         Lead::Digits => {
             // Behind the colon and two letters.
@@ -51,6 +50,13 @@ pub(super) fn lead(ahead: &mut Ahead, bytes: &[u8], at: usize, lead: Lead) {
                 note_values(ahead, bytes, at + 1);
             }
         }
+    }
+}
+
+/// A bracket may begin one of the engine's own placeholders: a name in capitals follows.
+pub(super) fn bracket(ahead: &mut Ahead, bytes: &[u8], at: usize) {
+    if bytes.get(at + 1).is_some_and(u8::is_ascii_uppercase) {
+        ahead.note(at, Anchor::Placeholder);
     }
 }
 
@@ -339,7 +345,7 @@ static CLASSES: [u8; 256] = {
 };
 
 /// What may stand between a name and its operator; more than may, in any order.
-const AFTER_NAME: u8 = 1;
+pub(super) const AFTER_NAME: u8 = 1;
 /// What may stand between an operator and the value.
 const AFTER_OPERATOR: u8 = 2;
 /// What stands right before a value.
@@ -348,10 +354,10 @@ const OF_LOCAL: u8 = 8;
 const OF_PASSWORD: u8 = 16;
 const OF_BASE64: u8 = 32;
 /// What binds a value to a name.
-const OPERATOR: u8 = 64;
+pub(super) const OPERATOR: u8 = 64;
 
 #[inline]
-fn is(class: u8, byte: u8) -> bool {
+pub(super) fn is(class: u8, byte: u8) -> bool {
     CLASSES[usize::from(byte)] & class != 0
 }
 

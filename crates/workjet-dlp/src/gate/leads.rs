@@ -6,8 +6,9 @@
 
 use std::sync::LazyLock;
 
-use super::groups::share_out;
-use super::sieve::{ByteSet, KINDS, Shape, Sieve, WIDTH};
+use super::arranged::ARRANGED;
+use super::follow::{AFTER_NAME, OPERATOR, is};
+use super::sieve::{ByteSet, Kind, Shape, Sieve, WIDE, WIDTH};
 use crate::name;
 use crate::rules;
 
@@ -16,8 +17,6 @@ use crate::rules;
 pub(super) enum Lead {
     /// A token may begin so many bytes before.
     Token(u8),
-    /// One of the engine's own placeholders may.
-    Placeholder(u8),
     /// A secret-sounding name. So many bytes after the last one, its letters may go on.
     Name(u8),
     /// `:AA` within a Telegram token, behind eight to ten digits.
@@ -38,47 +37,25 @@ pub(super) enum Lead {
     By,
 }
 
-/// The leads that an engine follows, and how to tell them quickly.
+/// The leads that an engine follows.
 pub(super) struct Leads {
     entries: Vec<(Shape, Lead)>,
-    /// A bit for the hash of all four bytes; of the last three, where the first may be nearly anything.
-    fours: Box<[u64; Leads::FOURS / 64]>,
-    threes: Box<[u64; Leads::THREES / 64]>,
     /// For the hash of the last two bytes: the entries they may end, from one place in `listed` to the next.
     lists: Box<[u16; Leads::LISTS + 1]>,
     listed: Vec<u16>,
 }
 
 impl Leads {
-    const FOURS: usize = 1 << 16;
-    const THREES: usize = 1 << 15;
     const LISTS: usize = 1 << 11;
 
-    /// Sets of more bytes are not spelt out in `fours`.
-    const WIDE: usize = 12;
-
     fn new(entries: Vec<(Shape, Lead)>) -> Self {
-        let mut fours = Box::new([0; Self::FOURS / 64]);
-        let mut threes = Box::new([0; Self::THREES / 64]);
         let mut lists = vec![Vec::new(); Self::LISTS];
         for (index, (shape, _)) in entries.iter().enumerate() {
-            let wide = shape[0].len() > Self::WIDE;
-            for c in shape[2].iter() {
-                for d in shape[3].iter() {
-                    let list = &mut lists[Self::hash_of_two(u32::from_le_bytes([0, 0, c, d]))];
+            for first in shape[2].iter() {
+                for second in shape[3].iter() {
+                    let list = &mut lists[Self::hash([first, second])];
                     if list.last() != Some(&(index as u16)) {
                         list.push(index as u16);
-                    }
-                    for b in shape[1].iter() {
-                        if wide {
-                            let hash = Self::hash_of_three(u32::from_le_bytes([0, b, c, d]));
-                            threes[hash / 64] |= 1_u64 << (hash % 64);
-                            continue;
-                        }
-                        for a in shape[0].iter() {
-                            let hash = Self::hash_of_four(u32::from_le_bytes([a, b, c, d]));
-                            fours[hash / 64] |= 1_u64 << (hash % 64);
-                        }
                     }
                 }
             }
@@ -91,71 +68,50 @@ impl Leads {
         }
         Self {
             entries,
-            fours,
-            threes,
             lists: ends,
             listed,
         }
     }
 
-    fn hash_of_four(four: u32) -> usize {
-        (four.wrapping_mul(0x9E37_79B1) >> 16) as usize % Self::FOURS
-    }
-
-    fn hash_of_three(four: u32) -> usize {
-        ((four >> 8).wrapping_mul(0x85EB_CA6B) >> 17) as usize % Self::THREES
-    }
-
-    fn hash_of_two(four: u32) -> usize {
-        ((four >> 16).wrapping_mul(0x9E37_79B1) >> 21) as usize % Self::LISTS
-    }
-
-    /// Whether these bytes, the first one lowest, may be any of them. Without a branch: hardly any are.
-    #[inline]
-    pub(super) fn may_be(&self, four: u32) -> bool {
-        let (of_four, of_three) = (Self::hash_of_four(four), Self::hash_of_three(four));
-        let bits = self.fours[of_four / 64] >> (of_four % 64) | self.threes[of_three / 64] >> (of_three % 64);
-        bits & 1 == 1
+    fn hash(two: [u8; 2]) -> usize {
+        (u32::from(u16::from_le_bytes(two)).wrapping_mul(0x9E37_79B1) >> 21) as usize % Self::LISTS
     }
 
     /// The leads that these bytes are.
-    pub(super) fn of(&self, four: u32) -> impl Iterator<Item = Lead> {
-        let hash = Self::hash_of_two(four);
+    pub(super) fn of(&self, four: [u8; WIDTH]) -> impl Iterator<Item = Lead> {
+        let hash = Self::hash([four[2], four[3]]);
         let range = usize::from(self.lists[hash])..usize::from(self.lists[hash + 1]);
-        let bytes = four.to_le_bytes();
         let entries = self.listed[range].iter().map(|index| &self.entries[usize::from(*index)]);
         entries
-            .filter(move |(shape, _)| shape.iter().zip(bytes).all(|(set, byte)| set.has(byte)))
+            .filter(move |(shape, _)| shape.iter().zip(four).all(|(set, byte)| set.has(byte)))
             .map(|(_, lead)| *lead)
     }
 }
 
-/// The leads of the standard rules, and the sieve for them.
-pub(super) static STANDARD: LazyLock<(Leads, Sieve)> = LazyLock::new(|| {
-    let mut items = standard();
-    items.push(placeholder());
-    arrange(items)
-});
-
-/// Those of an engine without the standard rules.
-pub(super) static PLACEHOLDERS: LazyLock<(Leads, Sieve)> = LazyLock::new(|| arrange(vec![placeholder()]));
-
 /// One of these will do: each of them stands in whatever is to be found.
 type Alternatives = Vec<(Shape, Lead)>;
 
-fn arrange(items: Vec<Alternatives>) -> (Leads, Sieve) {
-    let shapes: Vec<Vec<Shape>> = items
-        .iter()
-        .map(|alternatives| alternatives.iter().map(|(shape, _)| *shape).collect())
-        .collect();
+/// The leads of the standard rules, and the sieve for them.
+pub(super) static STANDARD: LazyLock<(Leads, Sieve)> = LazyLock::new(|| {
+    // A lead that was not arranged is looked for all the same.
+    let arranged = ARRANGED.iter().copied().chain(std::iter::repeat((0, 0)));
+    let leads = STANDARD_LEADS.iter().zip(arranged).map(|(alternatives, (which, kind))| {
+        let lead = alternatives.get(usize::from(which)).unwrap_or(&alternatives[0]);
+        (*lead, usize::from(kind))
+    });
+    collect(leads)
+});
+
+/// Those of an engine without the standard rules.
+pub(super) static NONE: LazyLock<(Leads, Sieve)> = LazyLock::new(|| collect(std::iter::empty()));
+
+fn collect(leads: impl Iterator<Item = ((Shape, Lead), Kind)>) -> (Leads, Sieve) {
     let mut sieve = Sieve::new();
-    let taken = share_out(&shapes, KINDS - 1);
     let mut entries = Vec::new();
-    for (alternatives, (which, kind)) in items.into_iter().zip(taken) {
-        let (shape, lead) = alternatives[which];
-        sieve.add(kind, shape);
-        if !entries.contains(&(shape, lead)) {
-            entries.push((shape, lead));
+    for (lead, kind) in leads {
+        sieve.add_lead(kind, lead.0);
+        if !entries.contains(&lead) {
+            entries.push(lead);
         }
     }
     (Leads::new(entries), sieve)
@@ -178,12 +134,13 @@ fn before_token() -> ByteSet {
     ByteSet::that(|byte| !byte.is_ascii_alphanumeric() || matches!(byte, b'n' | b't' | b'r'))
 }
 
-/// What may stand after the last letter of a name: what is no letter, a capital of the next word, or the `s` of a plural.
+/// What may stand after the last letter of a name: a sign or a blank, the `s` of a plural, or the first letter of what may follow.
 fn after_name() -> ByteSet {
-    ByteSet::that(|byte| !byte.is_ascii_lowercase() || byte == b's')
+    let signs = ByteSet::that(|byte| is(AFTER_NAME | OPERATOR, byte));
+    signs.union(ByteSet::of(b"sSIWTEVB"))
 }
 
-fn standard() -> Vec<Alternatives> {
+pub(super) static STANDARD_LEADS: LazyLock<Vec<Alternatives>> = LazyLock::new(|| {
     let graphic = ByteSet::that(|byte| byte.is_ascii_graphic());
     let mut items: Vec<Alternatives> = rules::prefixes()
         .iter()
@@ -196,7 +153,7 @@ fn standard() -> Vec<Alternatives> {
         items.push(tokens(&sets, before as isize - (WIDTH as isize - 1)));
     }
     // `base` needs `key` before it, which announces it.
-    items.extend(name::words().filter(|word| *word != "base").map(of_name));
+    items.extend(names().into_iter().map(of_name));
     items.extend(name::FOREIGN.iter().map(|word| of_foreign_name(word)));
     let header: Vec<ByteSet> = b"authorization".map(any_case).to_vec();
     items.push(
@@ -222,15 +179,17 @@ fn standard() -> Vec<Alternatives> {
         single(b"d by".map(any_case), Lead::By),
     ]);
     items
-}
+});
 
-/// The stretches of a token's beginning; the first set is that of the byte `first` places after where the token begins.
+/// The stretches of a token's beginning, of those that fix the most bytes; the first set is that of the byte `first` places after
+/// where the token begins.
 fn tokens(sets: &[ByteSet], first: isize) -> Alternatives {
+    let wide = |stretch: &[ByteSet]| stretch.iter().filter(|set| set.len() > WIDE).count();
+    let least = sets.windows(WIDTH).map(wide).min();
     let stretches = sets.windows(WIDTH).zip(first..).filter_map(|(stretch, at)| {
         let shape: Shape = stretch.try_into().expect("a window is as wide");
         let back = u8::try_from(at + WIDTH as isize - 1).ok()?;
-        let spelt = shape.iter().skip(1).map(|set| set.len()).product::<usize>();
-        (spelt <= 4096).then_some((shape, Lead::Token(back)))
+        (Some(wide(stretch)) == least).then_some((shape, Lead::Token(back)))
     });
     stretches.collect()
 }
@@ -250,15 +209,25 @@ fn of_name(word: &str) -> Alternatives {
     }
 }
 
+/// The words of names, without those that hold another.
+fn names() -> Vec<&'static str> {
+    let mut words: Vec<&str> = name::words().filter(|word| *word != "base").collect();
+    words.sort_by_key(|word| word.len());
+    let mut kept: Vec<&str> = Vec::new();
+    for word in words {
+        let known = kept.iter().any(|known| match known.len() {
+            0..4 => word.strip_suffix('s').unwrap_or(word).ends_with(known),
+            _ => word.contains(known),
+        });
+        if !known {
+            kept.push(word);
+        }
+    }
+    kept
+}
+
 /// The last four bytes of a word with letters beyond ASCII.
 fn of_foreign_name(word: &str) -> Alternatives {
     let last = word.as_bytes().last_chunk::<WIDTH>().expect("no word is shorter");
     vec![(last.map(any_case), Lead::Name(1))]
-}
-
-/// A bracket and the beginning of a name in capitals. That of a custom pattern may be one letter long; digits follow.
-fn placeholder() -> Alternatives {
-    let of_name = ByteSet::that(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_' | b':'));
-    let capital = ByteSet::that(|byte| byte.is_ascii_uppercase());
-    vec![([ByteSet::ALL, one(b'['), capital, of_name], Lead::Placeholder(2))]
 }

@@ -9,14 +9,16 @@
 //! it with asking every rule everywhere. For that to hold in a stream, the last [`REACH`] bytes of an unfinished window are
 //! not judged here.
 
+mod arranged;
 mod follow;
+#[cfg(test)]
 mod groups;
 mod leads;
 mod notes;
 pub(crate) mod sieve;
 
 use crate::search::{LOOK_BEHIND, Window};
-use leads::{Leads, PLACEHOLDERS, STANDARD};
+use leads::Leads;
 pub(crate) use notes::Ahead;
 use sieve::{APART, BLOCK, Shape, Sieve, WIDTH, WORDS};
 
@@ -59,7 +61,7 @@ pub(crate) struct Gate {
 impl Gate {
     /// A gate for the standard rules, if `built_in`, and for others that begin with these bytes.
     pub(crate) fn new(built_in: bool, customs: impl Iterator<Item = Shape>) -> Self {
-        let (leads, sieve) = if built_in { &*STANDARD } else { &*PLACEHOLDERS };
+        let (leads, sieve) = if built_in { &*leads::STANDARD } else { &*leads::NONE };
         let mut sieve = sieve.clone();
         let mut has_customs = false;
         for shape in customs {
@@ -108,25 +110,31 @@ impl Gate {
     fn look(&self, ahead: &mut Ahead, bytes: &[u8]) {
         let from = ahead.sifted_to;
         self.sieve.sift(bytes, from, &mut ahead.sifted);
-        ahead.sifted_to = bytes.len().min(from + BLOCK);
-        let marked = self.compare(ahead, bytes, from);
-        for index in 0..marked {
-            let at = from + usize::from(ahead.marked[index]);
+        ahead.advance(bytes.len().min(from + BLOCK));
+        for index in 0..ahead.sifted.leads().len() {
+            let at = from + usize::from(ahead.sifted.leads()[index]);
             for lead in self.leads.of(four_up_to(bytes, at)) {
                 follow::lead(ahead, bytes, at, lead);
             }
         }
         for word in 0..WORDS {
+            let sifted = &ahead.sifted;
+            let [apart, signs, brackets] = [&sifted.apart, &sifted.signs, &sifted.brackets].map(|places| places[word]);
+            let [numbers, rows] = [&sifted.numbers, &sifted.rows].map(|places| places[word]);
+            if apart | signs | brackets | numbers | rows == 0 {
+                continue;
+            }
             let at = from + 64 * word;
-            each(ahead.sifted.apart[word], |place| {
+            each(brackets, |place| follow::bracket(ahead, bytes, at + place));
+            each(apart, |place| {
                 if let Some(start) = (at + place).checked_sub(WIDTH - 1) {
                     ahead.note(start, Anchor::Start);
                 }
             });
             if self.built_in {
-                each(ahead.sifted.numbers[word], |place| follow::number(ahead, bytes, at + place));
-                each(ahead.sifted.signs[word], |place| follow::sign(ahead, bytes, at + place));
-                each(ahead.sifted.rows[word], |place| follow::row(ahead, bytes, at + place));
+                each(numbers, |place| follow::number(ahead, bytes, at + place));
+                each(signs, |place| follow::sign(ahead, bytes, at + place));
+                each(rows, |place| follow::row(ahead, bytes, at + place));
             }
         }
         // Behind the end stands nothing that could tell what the last bytes begin.
@@ -136,49 +144,14 @@ impl Gate {
             }
         }
     }
-
-    /// Lists the marked places of the block where leads may end, and says how many there are.
-    fn compare(&self, ahead: &mut Ahead, bytes: &[u8], from: usize) -> usize {
-        let mut count = 0;
-        for (word, places) in ahead.sifted.marked.iter().enumerate() {
-            let mut left = *places;
-            // Hardly ever are there more than four, and how many there are cannot be guessed: so four are written always.
-            let mut written = count;
-            count += left.count_ones() as usize;
-            while written < count {
-                for listed in &mut ahead.marked[written..written + 4] {
-                    *listed = (64 * word + left.trailing_zeros() as usize) as u16;
-                    left &= left.wrapping_sub(1);
-                }
-                written += 4;
-            }
-        }
-        let mut kept = 0;
-        if let Some(before) = from.checked_sub(WIDTH - 1) {
-            let view = &bytes[before..];
-            for index in 0..count {
-                let place = ahead.marked[index];
-                let four = view[usize::from(place)..].first_chunk().expect("a marked place is one of the bytes");
-                ahead.marked[kept] = place;
-                kept += usize::from(self.leads.may_be(u32::from_le_bytes(*four)));
-            }
-        } else {
-            for index in 0..count {
-                let place = ahead.marked[index];
-                ahead.marked[kept] = place;
-                kept += usize::from(self.leads.may_be(four_up_to(bytes, from + usize::from(place))));
-            }
-        }
-        kept
-    }
 }
 
-/// The byte at a place and the three before it, which are zeros before the first; the first one lowest.
-fn four_up_to(bytes: &[u8], at: usize) -> u32 {
+/// The byte at a place and the three before it, which are zeros before the first.
+fn four_up_to(bytes: &[u8], at: usize) -> [u8; WIDTH] {
     let mut four = [0; WIDTH];
     let there = &bytes[at.saturating_sub(WIDTH - 1)..=at];
     four[WIDTH - there.len()..].copy_from_slice(there);
-    u32::from_le_bytes(four)
+    four
 }
 
 /// Calls for each bit its number.

@@ -1,10 +1,13 @@
 //! What the gate has noted about the places ahead.
 
-use super::sieve::{BLOCK, Sifted};
+use super::sieve::Sifted;
 use super::{Anchor, BEHIND};
 
 /// Places that notes are kept for at once: what is left open around a block, and the block.
 const NOTES: usize = 2048;
+
+/// Words of a bit for each of them.
+const NOTED: usize = NOTES / 64;
 
 /// How far the gate has looked, and what it found ahead.
 pub(crate) struct Ahead {
@@ -12,14 +15,16 @@ pub(crate) struct Ahead {
     from: usize,
     /// Anchors have been looked for up to here.
     pub(super) sifted_to: usize,
+    /// From the first to the second place no byte may fold.
+    plain: (usize, usize),
     /// Which of the next [`NOTES`] places have notes, and the notes: at a place's number modulo `NOTES`.
-    noted: [u64; NOTES / 64],
+    noted: [u64; NOTED],
     notes: [u8; NOTES],
+    /// A bit for each word of `noted` that is not 0.
+    words: u32,
     /// A place of the current window's has been asked for.
     pub(super) begun: bool,
     pub(super) sifted: Sifted,
-    /// Places in the current block that are looked at once more. Room for three more, which are written and not counted.
-    pub(super) marked: [u16; BLOCK + 3],
 }
 
 impl Default for Ahead {
@@ -27,11 +32,12 @@ impl Default for Ahead {
         Self {
             from: 0,
             sifted_to: 0,
-            noted: [0; NOTES / 64],
+            plain: (0, 0),
+            noted: [0; NOTED],
             notes: [0; NOTES],
+            words: 0,
             begun: false,
             sifted: Sifted::NEW,
-            marked: [0; BLOCK + 3],
         }
     }
 }
@@ -46,7 +52,22 @@ impl Ahead {
         self.begun = true;
         self.from = at;
         self.sifted_to = at.saturating_sub(BEHIND);
-        self.noted = [0; NOTES / 64];
+        self.plain = (self.sifted_to, self.sifted_to);
+        (self.noted, self.words) = ([0; NOTED], 0);
+    }
+
+    /// To be called when a block was sifted, which ends at `to`.
+    pub(super) fn advance(&mut self, to: usize) {
+        if self.plain.1 == self.sifted_to && !self.sifted.may_fold {
+            self.plain.1 = to;
+        }
+        self.sifted_to = to;
+    }
+
+    /// How far from `from` on the bytes are known to stand for themselves.
+    pub(crate) fn plain_until(&self, from: usize) -> usize {
+        let known = self.begun && (self.plain.0..=self.plain.1).contains(&from);
+        if known { self.plain.1 } else { from }
     }
 
     /// What is noted of places that have been judged is lost.
@@ -61,6 +82,7 @@ impl Ahead {
         let word = &mut self.noted[place / 64];
         if *word & bit == 0 {
             *word |= bit;
+            self.words |= 1 << (place / 64);
             self.notes[place] = 0;
         }
         self.notes[place] |= anchor as u8;
@@ -69,8 +91,10 @@ impl Ahead {
     /// Forgets what stands before `at`.
     pub(super) fn skip_to(&mut self, at: usize) {
         if at.saturating_sub(self.from) >= NOTES {
-            self.noted = [0; NOTES / 64];
-            self.from = at;
+            (self.noted, self.words) = ([0; NOTED], 0);
+        }
+        if self.words == 0 {
+            self.from = self.from.max(at);
         }
         while self.from < at {
             let place = self.from % NOTES;
@@ -80,25 +104,36 @@ impl Ahead {
             } else {
                 ((1 << here) - 1) << (place % 64)
             };
-            self.noted[place / 64] &= !bits;
+            let word = &mut self.noted[place / 64];
+            *word &= !bits;
+            if *word == 0 {
+                self.words &= !(1 << (place / 64));
+            }
             self.from += here;
         }
     }
 
     /// The first place with notes before `until`. Goes on to it, or to `until`.
     pub(super) fn next(&mut self, until: usize) -> Option<(usize, u8)> {
-        while self.from < until {
-            let place = self.from % NOTES;
-            let bits = self.noted[place / 64] >> (place % 64);
-            if bits == 0 {
-                self.from = until.min(self.from + 64 - place % 64);
-                continue;
-            }
-            let at = self.from + bits.trailing_zeros() as usize;
-            self.from = at.min(until);
-            return (at < until).then(|| (at, self.notes[at % NOTES]));
+        let first = self.first().filter(|at| *at < until);
+        self.from = self.from.max(first.unwrap_or(until));
+        first.map(|at| (at, self.notes[at % NOTES]))
+    }
+
+    /// The first place with notes.
+    fn first(&self) -> Option<usize> {
+        let place = self.from % NOTES;
+        let bits = self.noted[place / 64] >> (place % 64);
+        if bits != 0 {
+            return Some(self.from + bits.trailing_zeros() as usize);
         }
-        None
+        // The words behind that of `from`; the last of them is that one again, with places before `from`, which have no notes.
+        let behind = self.words.rotate_right((place / 64 + 1) as u32);
+        if behind == 0 {
+            return None;
+        }
+        let start = self.from - place % 64 + 64 * (1 + behind.trailing_zeros() as usize);
+        Some(start + self.noted[start % NOTES / 64].trailing_zeros() as usize)
     }
 }
 

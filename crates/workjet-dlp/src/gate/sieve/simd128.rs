@@ -4,149 +4,122 @@
 //! `cargo bench -p workjet-bench -- wasm` fails if it does not find what the native engine finds.
 
 use std::arch::wasm32::{
-    i8x16_ge, u8x16_bitmask, u8x16_eq, u8x16_ge, u8x16_le, u8x16_shr, u8x16_splat, u8x16_swizzle, u64x2,
-    u64x2_extract_lane, v128, v128_and, v128_andnot, v128_any_true, v128_or,
+    i8x16_ge, i8x16_gt, u8x16_bitmask, u8x16_eq, u8x16_ge, u8x16_le, u8x16_shr, u8x16_splat, u8x16_swizzle,
+    u64x2, v128, v128_and, v128_or, v128_xor,
 };
 
-use super::{BLOCK, LEAST_OF_ROW, Nibbles, ROW, Sifted, WIDTH};
+use super::{
+    APART, BLOCK, BLOCK_VIEW, Bytes, Fours, LEAST_OF_ROW, Nibbles, OF_NUMBER_NIBBLES, PAIRS, Sifted, TOGETHER, WIDTH, WORDS,
+    is_after_digit,
+};
 
-/// Bytes of one step: a row.
-const STEP: usize = ROW;
-/// Bytes before them that are looked at.
-const BEFORE: usize = 2;
-/// With those before and the ones after them.
-const VIEW: usize = BEFORE + STEP + WIDTH - 1;
+/// Bytes of one step.
+const STEP: usize = 16;
+/// Steps of a word.
+const STEPS: usize = 64 / STEP;
+/// What is looked at for a word: its places, and the bytes before them.
+const VIEW: usize = WIDTH - 1 + 64;
 
 /// Does what `Sieve::sift_plainly` does. Never fails: a module with vectors is not even loaded where there are none.
-pub(super) fn sift(nibbles: &Nibbles, bytes: &[u8], from: usize, sifted: &mut Sifted) -> bool {
+pub(super) fn sift(nibbles: &Nibbles, fours: &Fours, bytes: &[u8], from: usize, sifted: &mut Sifted) -> bool {
+    let around = from
+        .checked_sub(WIDTH - 1)
+        .and_then(|before| bytes[before..].first_chunk::<BLOCK_VIEW>());
+    let (view, count) = match around {
+        Some(view) => (view, BLOCK),
+        None => (&super::view(bytes, from), BLOCK.min(bytes.len() - from)),
+    };
     let tables = Tables::new(nibbles);
-    let count = BLOCK.min(bytes.len() - from);
-    sifted.marked = [0; BLOCK / 32];
-    sifted.rows = 0;
-    let [low, high] = &mut sifted.kinds;
-    let kinds = low.chunks_exact_mut(STEP).zip(high.chunks_exact_mut(STEP));
-    for (step, (low, high)) in kinds.enumerate().take(count.div_ceil(STEP)) {
-        let at = from + step * STEP;
-        let whole = at
-            .checked_sub(BEFORE)
-            .and_then(|before| bytes.get(before..before + VIEW));
-        let (found, valid) = if let Some(Ok(view)) = whole.map(<&[u8; VIEW]>::try_from) {
-            (tables.look(view), u16::MAX)
-        } else {
-            let mut view = [0; VIEW];
-            for (offset, byte) in view.iter_mut().enumerate() {
-                *byte = (at + offset)
-                    .checked_sub(BEFORE)
-                    .and_then(|at| bytes.get(at).copied())
-                    .unwrap_or(0);
-            }
-            let left = count - step * STEP;
-            (
-                tables.look(&view),
-                if left < STEP { (1 << left) - 1 } else { u16::MAX },
-            )
-        };
-        sifted.rows |= u64::from(found.is_row) << step;
-        // Most steps have no place at which a kind fits, and what is not marked need not be there.
-        if found.marked & valid != 0 {
-            sifted.marked[step / 2] |= u32::from(found.marked & valid) << (STEP * (step % 2));
-            store(found.kinds[0], low);
-            store(found.kinds[1], high);
+    let (mut marked, mut each) = ([0; WORDS], Bytes::NEW);
+    let mut may_fold = u8x16_splat(0);
+    for word in 0..WORDS {
+        (sifted.apart[word], sifted.signs[word], sifted.brackets[word]) = (0, 0, 0);
+        if 64 * word >= count {
+            continue;
+        }
+        let here = view[64 * word..64 * word + VIEW].try_into().expect("a view");
+        marked[word] = tables.look(here, word, sifted, &mut each, &mut may_fold);
+        let left = count - 64 * word;
+        if left < 64 {
+            let valid = (1 << left) - 1;
+            marked[word] &= valid;
+            sifted.apart[word] &= valid;
         }
     }
+    sifted.may_fold = u8x16_bitmask(may_fold) != 0;
+    sifted.list(&marked, view, fours);
+    each.join(is_after_digit(bytes, from), from + BLOCK < bytes.len(), sifted);
     true
 }
 
 struct Tables {
-    low: [[v128; WIDTH]; 2],
-    high: [[v128; WIDTH]; 2],
-    not_after_digit: [v128; 2],
-    not_after_word: [v128; 2],
-}
-
-struct Found {
-    /// A bit for each place at which some kind fits.
-    marked: u16,
-    kinds: [v128; 2],
-    is_row: bool,
+    low: [v128; WIDTH],
+    high: [v128; WIDTH],
+    pairs: [v128; PAIRS.len()],
+    of_number: [v128; 2],
 }
 
 impl Tables {
     fn new(nibbles: &Nibbles) -> Self {
-        let tables = |tables: &[[[u8; 16]; WIDTH]; 2]| tables.map(|half| half.map(|table| load(&table)));
         Self {
-            low: tables(&nibbles.low),
-            high: tables(&nibbles.high),
-            not_after_digit: nibbles.not_after_digit.map(|bits| u8x16_splat(bits)),
-            not_after_word: nibbles.not_after_word.map(|bits| u8x16_splat(bits)),
+            low: nibbles.low.map(|table| load(&table)),
+            high: nibbles.high.map(|table| load(&table)),
+            pairs: nibbles.pairs.map(|table| load(&table)),
+            of_number: OF_NUMBER_NIBBLES.map(|table| load(&table)),
         }
     }
 
-    /// Looks at 16 places: all bytes of the view but the first two and the last three.
+    /// Looks at the 64 places of a word: all bytes of the view but the first three. Gives those that may fold the sign, and
+    /// says where leads may end.
     #[inline]
-    fn look(&self, view: &[u8; VIEW]) -> Found {
-        let bytes = |from: usize| load(&view[from..from + STEP]);
-        let (before_that, before, first) = (bytes(0), bytes(1), bytes(BEFORE));
-        let mut kinds = [u8x16_splat(u8::MAX); 2];
-        for place in 0..WIDTH {
-            let byte = bytes(BEFORE + place);
-            let low = v128_and(byte, u8x16_splat(15));
-            let high = u8x16_shr(byte, 4);
-            for (half, kinds) in kinds.iter_mut().enumerate() {
-                let fits = v128_and(
-                    u8x16_swizzle(self.low[half][place], low),
-                    u8x16_swizzle(self.high[half][place], high),
-                );
-                *kinds = v128_and(*kinds, fits);
+    fn look(
+        &self,
+        view: &[u8; VIEW],
+        word: usize,
+        sifted: &mut Sifted,
+        each: &mut Bytes,
+        may_fold: &mut v128,
+    ) -> u64 {
+        let mut marked = 0;
+        for step in 0..STEPS {
+            let mut kinds = u8x16_splat(u8::MAX);
+            let mut lows = [u8x16_splat(0); WIDTH];
+            let mut last_high = lows[0];
+            for place in 0..WIDTH {
+                let byte = load(&view[STEP * step + place..STEP * (step + 1) + place]);
+                (lows[place], last_high) = (v128_and(byte, u8x16_splat(15)), u8x16_shr(byte, 4));
+                let low = u8x16_swizzle(self.low[place], lows[place]);
+                kinds = v128_and(kinds, v128_and(low, u8x16_swizzle(self.high[place], last_high)));
             }
-        }
-        let is_row = u8x16_bitmask(i8x16_ge(first, u8x16_splat(LEAST_OF_ROW))) == u16::MAX;
-        if !v128_any_true(v128_or(kinds[0], kinds[1])) {
-            return Found {
-                marked: 0,
-                kinds,
-                is_row,
-            };
-        }
-        let digit = between(before, b'0', b'9');
-        let small = v128_or(before, u8x16_splat(0x20));
-        let is = |byte: u8| u8x16_eq(before, u8x16_splat(byte));
-        let escape = v128_and(
-            v128_or(v128_or(is(b'n'), is(b't')), is(b'r')),
-            u8x16_eq(before_that, u8x16_splat(b'\\')),
-        );
-        let word = v128_andnot(v128_or(digit, between(small, b'a', b'z')), escape);
-        for (half, kinds) in kinds.iter_mut().enumerate() {
-            let ruled_out = v128_or(
-                v128_and(digit, self.not_after_digit[half]),
-                v128_and(word, self.not_after_word[half]),
+            for (pair, [first, second]) in self.pairs.iter().zip(PAIRS) {
+                kinds = v128_and(kinds, u8x16_swizzle(*pair, v128_xor(lows[first], lows[second])));
+            }
+            let of_number = v128_and(
+                u8x16_swizzle(self.of_number[0], lows[WIDTH - 1]),
+                u8x16_swizzle(self.of_number[1], last_high),
             );
-            *kinds = v128_andnot(*kinds, ruled_out);
+            let byte = load(&view[STEP * step + WIDTH - 1..STEP * (step + 1) + WIDTH - 1]);
+            let is = |other: u8| u8x16_eq(byte, u8x16_splat(other));
+            *may_fold = v128_or(*may_fold, v128_or(byte, v128_or(is(b'%'), is(b'\\'))));
+            let digit = v128_and(u8x16_ge(byte, u8x16_splat(b'0')), u8x16_le(byte, u8x16_splat(b'9')));
+            let positive = |bytes: v128| i8x16_gt(bytes, u8x16_splat(0));
+            let bits = |bytes: v128| u64::from(u8x16_bitmask(bytes)) << (STEP * step);
+            marked |= bits(positive(v128_and(kinds, u8x16_splat(TOGETHER))));
+            // Its bit is that of the sign.
+            const { assert!(APART == 7) };
+            sifted.apart[word] |= bits(kinds);
+            sifted.signs[word] |= bits(is(b'@'));
+            sifted.brackets[word] |= bits(is(b'['));
+            each.digits[word] |= bits(digit);
+            each.of_number[word] |= bits(positive(of_number));
+            each.of_row[word] |= bits(i8x16_ge(byte, u8x16_splat(LEAST_OF_ROW)));
         }
-        let none = u8x16_eq(v128_or(kinds[0], kinds[1]), u8x16_splat(0));
-        Found {
-            marked: !u8x16_bitmask(none),
-            kinds,
-            is_row,
-        }
+        marked
     }
-}
-
-/// All ones where the byte is in the range.
-fn between(bytes: v128, least: u8, most: u8) -> v128 {
-    v128_and(
-        u8x16_ge(bytes, u8x16_splat(least)),
-        u8x16_le(bytes, u8x16_splat(most)),
-    )
 }
 
 /// Made from two words, which the compiler turns into one load.
 fn load(bytes: &[u8]) -> v128 {
     let half = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
     u64x2(half(&bytes[..8]), half(&bytes[8..16]))
-}
-
-fn store(value: v128, into: &mut [u8]) {
-    into[..8].copy_from_slice(&u64x2_extract_lane::<0>(value).to_le_bytes());
-    into[8..16].copy_from_slice(&u64x2_extract_lane::<1>(value).to_le_bytes());
 }

@@ -20,7 +20,11 @@ pub(super) fn lead(ahead: &mut Ahead, bytes: &[u8], at: usize, lead: Lead) {
         Lead::Name(after) => name(ahead, bytes, at + usize::from(after)),
         Lead::Digits => {
             // Behind the colon and two letters.
-            let digits = bytes[..at - 2].iter().rev().take(11).take_while(|byte| byte.is_ascii_digit());
+            let digits = bytes[..at - 2]
+                .iter()
+                .rev()
+                .take(11)
+                .take_while(|byte| byte.is_ascii_digit());
             note(2 + digits.count(), Anchor::Prefix);
         }
         Lead::Hook => webhook(ahead, bytes, at),
@@ -119,7 +123,8 @@ fn first_part(ahead: &mut Ahead, bytes: &[u8], at: usize, sixteen: &[u8]) {
     if !sixteen.iter().all(u8::is_ascii_alphanumeric) {
         return;
     }
-    let count = |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let count =
+        |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|byte| byte.is_ascii_alphanumeric()).count();
     let before = count(&mut bytes[at.saturating_sub(8)..at].iter().rev());
     let after = count(&mut bytes[at + ROW..].iter().take(ROW));
     // After `\n` the letter is that of the escape.
@@ -360,4 +365,3 @@ pub(super) const OPERATOR: u8 = 64;
 pub(super) fn is(class: u8, byte: u8) -> bool {
     CLASSES[usize::from(byte)] & class != 0
 }
-

@@ -38,7 +38,9 @@ fn arrange(shapes: &[Vec<Shape>]) -> Arrangement {
         .map(|(shapes, halves)| {
             let cheapest_of = |fits: &dyn Fn(&Shape) -> bool| {
                 let which = (0..shapes.len()).filter(|which| fits(&shapes[*which]));
-                which.min_by(|some, other| (guess.cost)(&halves[*some]).total_cmp(&(guess.cost)(&halves[*other])))
+                which.min_by(|some, other| {
+                    (guess.cost)(&halves[*some]).total_cmp(&(guess.cost)(&halves[*other]))
+                })
             };
             let marked = cheapest_of(&|shape| shape[3].iter().all(|byte| matches!(byte, b'_' | b'-')));
             let capitals = || {
@@ -57,7 +59,10 @@ fn arrange(shapes: &[Vec<Shape>]) -> Arrangement {
         cost: &|halves| text.cost(halves) + (guess.cost)(halves) / 4.0,
     };
     let taken = real.improve(taken, &rest, TRIALS[1]);
-    taken.into_iter().map(|taken| taken.expect("all were put in")).collect()
+    taken
+        .into_iter()
+        .map(|taken| taken.expect("all were put in"))
+        .collect()
 }
 
 struct Search<'a> {
@@ -76,7 +81,8 @@ impl Search<'_> {
         }
         let mut costs = kinds.map(|kind| (self.cost)(&kind));
         for &lead in order {
-            let choices = (0..TOGETHER).flat_map(|kind| (0..self.leads[lead].len()).map(move |which| (which, kind)));
+            let choices =
+                (0..TOGETHER).flat_map(|kind| (0..self.leads[lead].len()).map(move |which| (which, kind)));
             let added = choices.map(|(which, kind)| {
                 let cost = (self.cost)(&kinds[kind].union(&self.leads[lead][which]));
                 (cost - costs[kind], which, kind)
@@ -193,7 +199,14 @@ impl Text {
         let mut counts = std::collections::BTreeMap::<[u8; WIDTH], f64>::new();
         for (ending, folders) in [
             ("md", &["", "docs", "benches", "crates/workjet-dlp"][..]),
-            ("rs", &["crates/workjet-gateway/src", "crates/workjet-audit/src", "crates/workjet-router/src"]),
+            (
+                "rs",
+                &[
+                    "crates/workjet-gateway/src",
+                    "crates/workjet-audit/src",
+                    "crates/workjet-router/src",
+                ],
+            ),
         ] {
             let files = folders.iter().flat_map(|folder| {
                 let mut files: Vec<_> = std::fs::read_dir(root.join(folder))
@@ -204,10 +217,14 @@ impl Text {
                 files.sort();
                 files
             });
-            let texts: Vec<Vec<u8>> = files.map(|path| std::fs::read(path).expect("a file of the project")).collect();
+            let texts: Vec<Vec<u8>> = files
+                .map(|path| std::fs::read(path).expect("a file of the project"))
+                .collect();
             let length: usize = texts.iter().map(Vec::len).sum();
             for four in texts.iter().flat_map(|text| text.windows(WIDTH)) {
-                *counts.entry(four.try_into().expect("a window is as wide")).or_default() += 0.5 / length as f64;
+                *counts
+                    .entry(four.try_into().expect("a window is as wide"))
+                    .or_default() += 0.5 / length as f64;
             }
         }
         let mut fours: Vec<_> = counts.into_iter().collect();
@@ -247,7 +264,10 @@ impl Guess {
             of.map(|nth| self.sums[nth][0][usize::from(low & 255)] + self.sums[nth][1][usize::from(low >> 8)])
                 .sum::<f64>()
         });
-        let pairs = halves.pairs.iter().map(|pair| f64::from(pair.count_ones()) / 16.0);
+        let pairs = halves
+            .pairs
+            .iter()
+            .map(|pair| f64::from(pair.count_ones()) / 16.0);
         places.product::<f64>() * pairs.product::<f64>()
     }
 }
@@ -304,7 +324,10 @@ fn the_leads_are_arranged() {
     }
     let mut text = header + "#[rustfmt::skip]\npub(super) static ARRANGED: &[(u8, u8)] = &[\n";
     for line in arrange(&leads).chunks(16) {
-        let line: Vec<String> = line.iter().map(|(which, kind)| format!("({which}, {kind})")).collect();
+        let line: Vec<String> = line
+            .iter()
+            .map(|(which, kind)| format!("({which}, {kind})"))
+            .collect();
         text += &format!("    {},\n", line.join(", "));
     }
     std::fs::write(path, text + "];\n").expect("the sources can be written");

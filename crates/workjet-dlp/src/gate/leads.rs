@@ -81,7 +81,9 @@ impl Leads {
     pub(super) fn of(&self, four: [u8; WIDTH]) -> impl Iterator<Item = Lead> {
         let hash = Self::hash([four[2], four[3]]);
         let range = usize::from(self.lists[hash])..usize::from(self.lists[hash + 1]);
-        let entries = self.listed[range].iter().map(|index| &self.entries[usize::from(*index)]);
+        let entries = self.listed[range]
+            .iter()
+            .map(|index| &self.entries[usize::from(*index)]);
         entries
             .filter(move |(shape, _)| shape.iter().zip(four).all(|(set, byte)| set.has(byte)))
             .map(|(_, lead)| *lead)
@@ -95,10 +97,13 @@ type Alternatives = Vec<(Shape, Lead)>;
 pub(super) static STANDARD: LazyLock<(Leads, Sieve)> = LazyLock::new(|| {
     // A lead that was not arranged is looked for all the same.
     let arranged = ARRANGED.iter().copied().chain(std::iter::repeat((0, 0)));
-    let leads = STANDARD_LEADS.iter().zip(arranged).map(|(alternatives, (which, kind))| {
-        let lead = alternatives.get(usize::from(which)).unwrap_or(&alternatives[0]);
-        (*lead, usize::from(kind))
-    });
+    let leads = STANDARD_LEADS
+        .iter()
+        .zip(arranged)
+        .map(|(alternatives, (which, kind))| {
+            let lead = alternatives.get(usize::from(which)).unwrap_or(&alternatives[0]);
+            (*lead, usize::from(kind))
+        });
     collect(leads)
 });
 
@@ -160,7 +165,12 @@ pub(super) static STANDARD_LEADS: LazyLock<Vec<Alternatives>> = LazyLock::new(||
         header
             .windows(WIDTH)
             .enumerate()
-            .map(|(at, stretch)| (stretch.try_into().expect("a window is as wide"), Lead::Authorization(at as u8 + 3)))
+            .map(|(at, stretch)| {
+                (
+                    stretch.try_into().expect("a window is as wide"),
+                    Lead::Authorization(at as u8 + 3),
+                )
+            })
             .collect(),
     );
     let digit = ByteSet::that(|byte| byte.is_ascii_digit());
@@ -173,7 +183,10 @@ pub(super) static STANDARD_LEADS: LazyLock<Vec<Alternatives>> = LazyLock::new(||
         single([digit, one(b'/'), digit, digit], Lead::Token(3)),
         single(exactly(b"hook"), Lead::Hook),
         single(b"eare".map(any_case), Lead::Bearer),
-        single([blank, one(b'-'), ByteSet::of(b"pa"), graphic.union(blank)], Lead::ShortOption),
+        single(
+            [blank, one(b'-'), ByteSet::of(b"pa"), graphic.union(blank)],
+            Lead::ShortOption,
+        ),
         single(exactly(b" -u "), Lead::ShortUser),
         single(exactly(b"--us"), Lead::User),
         single(b"d by".map(any_case), Lead::By),
@@ -199,8 +212,14 @@ fn of_name(word: &str) -> Alternatives {
     let letters: Vec<ByteSet> = word.bytes().map(any_case).collect();
     match letters.len() {
         // The signature in the query of an address.
-        3 if word == "sig" => vec![([ByteSet::of(b"?&"), letters[0], letters[1], letters[2]], Lead::Name(1))],
-        2 => vec![([ByteSet::ALL, letters[0], letters[1], after_name()], Lead::Name(0))],
+        3 if word == "sig" => vec![(
+            [ByteSet::of(b"?&"), letters[0], letters[1], letters[2]],
+            Lead::Name(1),
+        )],
+        2 => vec![(
+            [ByteSet::ALL, letters[0], letters[1], after_name()],
+            Lead::Name(0),
+        )],
         3 => vec![([letters[0], letters[1], letters[2], after_name()], Lead::Name(0))],
         _ => letters
             .windows(WIDTH)

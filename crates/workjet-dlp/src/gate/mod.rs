@@ -20,7 +20,7 @@ pub(crate) mod sieve;
 use crate::search::{LOOK_BEHIND, Window};
 use leads::Leads;
 pub(crate) use notes::Ahead;
-use sieve::{APART, BLOCK, Shape, Sieve, WIDTH, WORDS};
+use sieve::{APART, BLOCK, Shape, Sieve, WIDTH};
 
 /// What makes a place worth asking a rule about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,11 @@ pub(crate) struct Gate {
 impl Gate {
     /// A gate for the standard rules, if `built_in`, and for others that begin with these bytes.
     pub(crate) fn new(built_in: bool, customs: impl Iterator<Item = Shape>) -> Self {
-        let (leads, sieve) = if built_in { &*leads::STANDARD } else { &*leads::NONE };
+        let (leads, sieve) = if built_in {
+            &*leads::STANDARD
+        } else {
+            &*leads::NONE
+        };
         let mut sieve = sieve.clone();
         let mut has_customs = false;
         for shape in customs {
@@ -117,13 +121,11 @@ impl Gate {
                 follow::lead(ahead, bytes, at, lead);
             }
         }
-        for word in 0..WORDS {
+        each(u64::from(ahead.sifted.busy), |word| {
             let sifted = &ahead.sifted;
-            let [apart, signs, brackets] = [&sifted.apart, &sifted.signs, &sifted.brackets].map(|places| places[word]);
+            let [apart, signs, brackets] =
+                [&sifted.apart, &sifted.signs, &sifted.brackets].map(|places| places[word]);
             let [numbers, rows] = [&sifted.numbers, &sifted.rows].map(|places| places[word]);
-            if apart | signs | brackets | numbers | rows == 0 {
-                continue;
-            }
             let at = from + 64 * word;
             each(brackets, |place| follow::bracket(ahead, bytes, at + place));
             each(apart, |place| {
@@ -136,7 +138,7 @@ impl Gate {
                 each(signs, |place| follow::sign(ahead, bytes, at + place));
                 each(rows, |place| follow::row(ahead, bytes, at + place));
             }
-        }
+        });
         // Behind the end stands nothing that could tell what the last bytes begin.
         if self.has_customs && ahead.sifted_to == bytes.len() {
             for at in bytes.len().saturating_sub(WIDTH - 1)..bytes.len() {

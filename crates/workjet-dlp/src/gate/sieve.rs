@@ -31,11 +31,11 @@ pub(crate) const NUMBER: usize = 7;
 
 /// A set of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ByteSet([u128; 2]);
+pub(crate) struct ByteSet([u64; 4]);
 
 impl ByteSet {
-    pub(crate) const NONE: Self = Self([0; 2]);
-    pub(crate) const ALL: Self = Self([!0; 2]);
+    pub(crate) const NONE: Self = Self([0; 4]);
+    pub(crate) const ALL: Self = Self([!0; 4]);
 
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self::that(|byte| bytes.contains(&byte))
@@ -50,26 +50,25 @@ impl ByteSet {
     }
 
     pub(crate) fn insert(&mut self, byte: u8) {
-        self.0[usize::from(byte >> 7)] |= 1 << (byte & 127);
+        self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
     }
 
     pub(crate) fn has(&self, byte: u8) -> bool {
-        self.0[usize::from(byte >> 7)] >> (byte & 127) & 1 == 1
+        self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = u8> {
-        let of = |mut bits: u128, first: u8| {
+        (0..).zip(self.0).flat_map(|(word, mut bits)| {
             std::iter::from_fn(move || {
                 let next = bits.trailing_zeros() as u8;
                 bits &= bits.wrapping_sub(1);
-                (next < 128).then(|| first + next)
+                (next < 64).then_some(64 * word + next)
             })
-        };
-        of(self.0[0], 0).chain(of(self.0[1], 128))
+        })
     }
 
     pub(crate) fn len(self) -> usize {
-        (self.0[0].count_ones() + self.0[1].count_ones()) as usize
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 
     /// The low halves of its bytes: a bit for each.
@@ -78,7 +77,7 @@ impl ByteSet {
     }
 
     pub(crate) fn union(self, other: Self) -> Self {
-        Self([self.0[0] | other.0[0], self.0[1] | other.0[1]])
+        Self(std::array::from_fn(|word| self.0[word] | other.0[word]))
     }
 }
 
@@ -111,6 +110,8 @@ pub(crate) struct Sifted {
     /// Sixteen bytes without blanks, controls, quotes, parentheses, commas and bytes beyond ASCII. Every eighth place alone is
     /// told.
     pub(crate) rows: Places,
+    /// A bit for each word in which something but leads is told.
+    pub(crate) busy: u16,
     /// Some byte is beyond ASCII, a `%` or a `\\`: what begins with it may stand for something else.
     pub(crate) may_fold: bool,
 }
@@ -124,6 +125,7 @@ impl Sifted {
         brackets: [0; WORDS],
         numbers: [0; WORDS],
         rows: [0; WORDS],
+        busy: 0,
         may_fold: false,
     };
 
@@ -198,9 +200,15 @@ impl Fours {
     const LAST: usize = 1 << 15;
 
     fn add(&mut self, shape: &Shape) {
-        let first = if shape[0].len() > WIDE { ByteSet::of(&[0]) } else { shape[0] };
+        let first = if shape[0].len() > WIDE {
+            ByteSet::of(&[0])
+        } else {
+            shape[0]
+        };
         let of_two = |first: ByteSet, second: ByteSet| {
-            first.iter().flat_map(move |one| second.iter().map(move |two| [one, two]))
+            first
+                .iter()
+                .flat_map(move |one| second.iter().map(move |two| [one, two]))
         };
         for [a, b] in of_two(first, shape[1]) {
             for [c, d] in of_two(shape[2], shape[3]) {
@@ -261,9 +269,18 @@ impl Bytes {
             let digits = self.digits[word];
             sifted.numbers[word] = digits & !(digits << 1 | before) & numbers[word];
             before = digits >> 63;
-            let next = if word + 1 < WORDS { eights[word + 1] } else { beyond };
+            let next = if word + 1 < WORDS {
+                eights[word + 1]
+            } else {
+                beyond
+            };
             sifted.rows[word] = eights[word] & (eights[word] >> 8 | next << 56) & 0x0101_0101_0101_0101;
         }
+        sifted.busy = (0..WORDS).fold(0, |busy, word| {
+            let told = sifted.numbers[word] | sifted.rows[word] | sifted.apart[word];
+            let told = told | sifted.signs[word] | sifted.brackets[word];
+            busy | u16::from(told != 0) << word
+        });
     }
 }
 
@@ -272,7 +289,11 @@ impl Bytes {
 fn runs(mut places: Places, steps: [u32; 3], beyond: u64) -> Places {
     for step in steps {
         for word in 0..WORDS {
-            let next = if word + 1 < WORDS { places[word + 1] } else { beyond };
+            let next = if word + 1 < WORDS {
+                places[word + 1]
+            } else {
+                beyond
+            };
             places[word] &= places[word] >> step | next << (64 - step);
         }
     }
@@ -335,7 +356,9 @@ impl Sieve {
     /// Lets another shape of this kind through, and its bytes be listed.
     pub(crate) fn add_lead(&mut self, kind: Kind, shape: Shape) {
         self.add(kind, shape);
-        Arc::get_mut(&mut self.fours).expect("leads are added first").add(&shape);
+        Arc::get_mut(&mut self.fours)
+            .expect("leads are added first")
+            .add(&shape);
     }
 
     /// Lets another shape of this kind through.
@@ -409,7 +432,9 @@ impl Sieve {
                 each.of_row[word] |= bit(class & OF_ROW != 0);
             }
         }
-        sifted.may_fold = block[..count].iter().any(|byte| CLASSES[usize::from(*byte)] & MAY_FOLD != 0);
+        sifted.may_fold = block[..count]
+            .iter()
+            .any(|byte| CLASSES[usize::from(*byte)] & MAY_FOLD != 0);
         sifted.list(&marked, &view, &self.fours);
         each.join(is_after_digit(bytes, from), from + BLOCK < bytes.len(), sifted);
     }
@@ -419,15 +444,18 @@ impl Sieve {
 pub(super) fn pairs(shape: &Shape) -> [u16; PAIRS.len()] {
     PAIRS.map(|[first, second]| {
         let [first, second] = [first, second].map(|place| shape[place].low_halves());
-        (0..16).filter(|low| first >> low & 1 == 1).fold(0, |together, low| {
-            let with = (0..16).filter(|other| second >> other & 1 == 1);
-            with.fold(together, |together, other| together | 1 << (low ^ other))
-        })
+        (0..16)
+            .filter(|low| first >> low & 1 == 1)
+            .fold(0, |together, low| {
+                let with = (0..16).filter(|other| second >> other & 1 == 1);
+                with.fold(together, |together, other| together | 1 << (low ^ other))
+            })
     })
 }
 
 fn is_after_digit(bytes: &[u8], at: usize) -> bool {
-    at.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_digit())
+    at.checked_sub(1)
+        .is_some_and(|before| bytes[before].is_ascii_digit())
 }
 
 /// The least byte of a row.

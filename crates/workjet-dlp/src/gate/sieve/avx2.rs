@@ -5,13 +5,13 @@
 
 use std::arch::x86_64::{
     __m256i, _mm_set_epi64x, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8,
-    _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256,
-    _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_xor_si256,
+    _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
+    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_xor_si256,
 };
 
 use super::{
-    BLOCK, BLOCK_VIEW, Bytes, Fours, LEAST_OF_ROW, Nibbles, OF_NUMBER_NIBBLES, PAIRS, Sifted, TOGETHER, WIDTH, WORDS,
-    is_after_digit,
+    BLOCK, BLOCK_VIEW, Bytes, Fours, LEAST_OF_ROW, Nibbles, OF_NUMBER_NIBBLES, PAIRS, Sifted, TOGETHER,
+    WIDTH, WORDS, is_after_digit,
 };
 
 /// Bytes of one step.
@@ -37,14 +37,31 @@ pub(super) fn sift(nibbles: &Nibbles, fours: &Fours, bytes: &[u8], from: usize, 
         None => (&super::view(bytes, from), BLOCK.min(bytes.len() - from)),
     };
     // SAFETY: the machine has the features, as asked above; nothing else is required.
-    let each = unsafe { sift_block(nibbles, fours, view, count, sifted) };
-    each.join(is_after_digit(bytes, from), from + BLOCK < bytes.len(), sifted);
+    unsafe {
+        sift_block(
+            nibbles,
+            fours,
+            view,
+            count,
+            is_after_digit(bytes, from),
+            from + BLOCK < bytes.len(),
+            sifted,
+        )
+    };
     true
 }
 
-/// Looks at a block, of which `count` places are to be told.
+/// Looks at a block, of which `count` places are to be told. What stands around it is as for [`Bytes::join`].
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-fn sift_block(nibbles: &Nibbles, fours: &Fours, view: &[u8; BLOCK_VIEW], count: usize, sifted: &mut Sifted) -> Bytes {
+fn sift_block(
+    nibbles: &Nibbles,
+    fours: &Fours,
+    view: &[u8; BLOCK_VIEW],
+    count: usize,
+    after_digit: bool,
+    goes_on: bool,
+    sifted: &mut Sifted,
+) {
     let tables = Tables::new(nibbles);
     let (mut marked, mut each) = ([0; WORDS], Bytes::NEW);
     let mut may_fold = _mm256_setzero_si256();
@@ -56,7 +73,9 @@ fn sift_block(nibbles: &Nibbles, fours: &Fours, view: &[u8; BLOCK_VIEW], count: 
             let at = 64 * word + STEP * half;
             view[at..at + VIEW].try_into().expect("a view")
         };
-        let mut found = tables.look(step(0), &mut may_fold).and(tables.look(step(1), &mut may_fold));
+        let mut found = tables
+            .look(step(0), &mut may_fold)
+            .and(tables.look(step(1), &mut may_fold));
         let left = count - 64 * word;
         if left < 64 {
             found = found.only((1 << left) - 1);
@@ -66,7 +85,7 @@ fn sift_block(nibbles: &Nibbles, fours: &Fours, view: &[u8; BLOCK_VIEW], count: 
     }
     sifted.may_fold = bits(may_fold) != 0;
     sifted.list(&marked, view, fours);
-    each
+    each.join(after_digit, goes_on, sifted);
 }
 
 struct Tables {

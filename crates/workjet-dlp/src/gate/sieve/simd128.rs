@@ -9,8 +9,8 @@ use std::arch::wasm32::{
 };
 
 use super::{
-    APART, BLOCK, BLOCK_VIEW, Bytes, Fours, LEAST_OF_ROW, Nibbles, OF_NUMBER_NIBBLES, PAIRS, Sifted, TOGETHER, WIDTH, WORDS,
-    is_after_digit,
+    APART, BLOCK, BLOCK_VIEW, Bytes, Fours, LEAST_OF_ROW, Nibbles, OF_NUMBER_NIBBLES, PAIRS, Sifted,
+    TOGETHER, WIDTH, WORDS, is_after_digit,
 };
 
 /// Bytes of one step.
@@ -101,7 +101,10 @@ impl Tables {
             let byte = load(&view[STEP * step + WIDTH - 1..STEP * (step + 1) + WIDTH - 1]);
             let is = |other: u8| u8x16_eq(byte, u8x16_splat(other));
             *may_fold = v128_or(*may_fold, v128_or(byte, v128_or(is(b'%'), is(b'\\'))));
-            let digit = v128_and(u8x16_ge(byte, u8x16_splat(b'0')), u8x16_le(byte, u8x16_splat(b'9')));
+            let digit = v128_and(
+                u8x16_ge(byte, u8x16_splat(b'0')),
+                u8x16_le(byte, u8x16_splat(b'9')),
+            );
             let positive = |bytes: v128| i8x16_gt(bytes, u8x16_splat(0));
             let bits = |bytes: v128| u64::from(u8x16_bitmask(bytes)) << (STEP * step);
             marked |= bits(positive(v128_and(kinds, u8x16_splat(TOGETHER))));

@@ -42,7 +42,8 @@ enum Command {
     Scan(scan::Scan),
     /// Redact sensitive text from standard input to standard output, as it streams.
     ///
-    /// Where the policy blocks, the output ends before the finding, and the exit code is 2.
+    /// Where the policy blocks, the output ends before the finding, and the exit code is 2. Text in UTF-16 is refused: it has to
+    /// become UTF-8 first.
     Redact(redact::Redact),
     /// Check and export the audit log.
     #[command(subcommand)]

@@ -63,8 +63,14 @@ def test_redact_is_a_filter(tree):
 
 
 def test_redact_takes_bytes_that_are_no_text():
-    done = subprocess.run([binary("workjet"), "redact"], input=b"\xff\xfe " + CARD.encode() + b" \xff", capture_output=True)
-    assert (done.returncode, done.stdout) == (0, b"\xff\xfe [REDACTED:credit_card] \xff")
+    done = subprocess.run([binary("workjet"), "redact"], input=b"\xff\xfd " + CARD.encode() + b" \xff", capture_output=True)
+    assert (done.returncode, done.stdout) == (0, b"\xff\xfd [REDACTED:credit_card] \xff")
+
+
+def test_redact_refuses_text_that_it_cannot_read():
+    done = subprocess.run([binary("workjet"), "redact"], input=CARD.encode("utf-16"), capture_output=True)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"UTF-8" in done.stderr
 
 
 def test_redact_streams(tree):

@@ -13,6 +13,7 @@ mod scan;
 mod serve;
 mod tenant;
 mod user;
+mod utf16;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,9 @@ enum Command {
     /// Exits with 0 if nothing was found, 1 if something was, 2 on an error.
     Scan(scan::Scan),
     /// Redact sensitive text from standard input to standard output, as it streams.
+    ///
+    /// Where the policy blocks, the output ends before the finding, and the exit code is 2. Text in UTF-16 is refused: it has to
+    /// become UTF-8 first.
     Redact(redact::Redact),
     /// Check and export the audit log.
     #[command(subcommand)]
@@ -58,7 +62,7 @@ enum Command {
 /// Where the data folder is.
 #[derive(Args, Clone)]
 struct Place {
-    /// The configuration file that names the data folder.
+    /// The configuration file, which names the data folder as well.
     #[arg(long, value_name = "FILE")]
     config: Option<std::path::PathBuf>,
     /// The data folder; `workjet-data` unless a configuration file says otherwise.

@@ -214,6 +214,58 @@ fn binary_files_and_broken_utf_8_are_no_obstacle() {
 }
 
 #[test]
+fn text_in_utf_16_is_read_and_places_are_those_of_the_file() {
+    let dir = folder();
+    let file = dir.path().join("exported.csv");
+    let before = "\u{feff}name\n😀 é ";
+    let said = format!("{before}{CARD};");
+    for little_endian in [true, false] {
+        let bytes = |text: &str| -> Vec<u8> {
+            text.encode_utf16()
+                .flat_map(|unit| match little_endian {
+                    true => unit.to_le_bytes(),
+                    false => unit.to_be_bytes(),
+                })
+                .collect()
+        };
+        std::fs::write(&file, bytes(&said)).expect("written");
+        let output = run(&["scan", "--json", "--show-matches", path(&file)]);
+        let found: Value = serde_json::from_str(text(&output.stdout).trim()).expect("one object");
+        let start = bytes(before).len();
+        assert_eq!(found["start"], start);
+        assert_eq!(found["end"], start + bytes(CARD).len());
+        assert_eq!((&found["line"], &found["column"]), (&json!(2), &json!(9)));
+        assert_eq!(found["match"], CARD);
+
+        // It would find nothing and let all of it through.
+        let output = run_with(&["redact"], &bytes(&said));
+        assert_eq!((output.status.code(), output.stdout), (Some(2), Vec::new()));
+        assert!(text(&output.stderr).contains("UTF-8"), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_reader_that_has_enough_ends_a_scan_of_what_never_ends() {
+    let mut child = workjet(&["scan"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let (mut input, mut output) = (
+        child.stdin.take().expect("piped"),
+        child.stdout.take().expect("piped"),
+    );
+    let endless = std::thread::spawn(move || {
+        let lines = format!("{CARD}\n").repeat(1_000);
+        while input.write_all(lines.as_bytes()).is_ok() {}
+    });
+    output.read_exact(&mut [0; 10]).expect("some lines");
+    drop(output);
+    assert_eq!(child.wait().expect("an end").code(), Some(1));
+    endless.join().expect("nobody reads any more");
+}
+
+#[test]
 fn policy_file_switches_detectors_off_and_adds_patterns() {
     let dir = folder();
     let policy = dir.path().join("policy.toml");
@@ -270,6 +322,35 @@ fn redact_lets_text_go_while_its_input_is_still_open() {
     assert_eq!(&first, b"the first words are ");
     drop(input);
     assert!(child.wait().expect("an end").success());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn redact_does_not_grow_with_what_it_finds() {
+    let mut child = workjet(&["redact"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let (mut input, mut output) = (
+        child.stdin.take().expect("piped"),
+        child.stdout.take().expect("piped"),
+    );
+    let reader = std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+    for _ in 0..400 {
+        input
+            .write_all("a@b.example ".repeat(1_000).as_bytes())
+            .expect("written");
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it runs");
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes: u64 = most
+        .and_then(|most| most.trim().strip_suffix(" kB")?.parse().ok())
+        .expect("a size");
+    drop(input);
+    assert!(child.wait().expect("an end").success());
+    reader.join().expect("a reader").expect("output");
+    assert!(kilobytes < 40_000, "{kilobytes} kB");
 }
 
 #[test]

@@ -113,7 +113,7 @@ impl EngineBuilder {
             .collect();
         for pattern in &self.customs {
             if !names.insert(pattern.name()) {
-                let message = format!("pattern `{}`: the name is taken", pattern.name());
+                let message = format!("pattern `{}`: the name is taken, choose another", pattern.name());
                 return Err(Error::new(ErrorKind::DuplicateName, message));
             }
         }

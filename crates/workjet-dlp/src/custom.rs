@@ -25,7 +25,8 @@ const BUDGET_BYTES: usize = 1 << 20;
 const LONGEST_BYTES: usize = 4096;
 
 /// A detector defined by a regular expression, in the syntax of the [`regex`](https://docs.rs/regex/latest/regex/#syntax)
-/// crate, Unicode `\b` included.
+/// crate, Unicode `\b` included. Of Unicode's properties there are categories (`\p{Lu}`) and scripts (`\p{Greek}`); what
+/// could match within a character, such as `(?-u:\xFF)`, is refused.
 ///
 /// A stream must know how long to wait, so a pattern needs a longest match: `EMP-[0-9]{6}` has one, `EMP-[0-9]+` needs
 /// [`max_len`](Self::max_len). At each place where a match can begin it is followed as far as it could go: text that keeps almost

@@ -2,7 +2,7 @@
 //!
 //! Made for text that flows to and from language models: prompts, replies that arrive a few bytes at a time, the arguments
 //! of tool calls. Six detectors are built in (payment cards, United States social security numbers, e-mail addresses,
-//! telephone numbers, AWS keys, and other secrets in some two hundred formats), packs for health and
+//! telephone numbers, AWS keys, and other secrets in some three hundred formats), packs for health and
 //! Europe add more ([`Preset`]), and patterns of your own join them on equal terms.
 //! There is no I/O, no clock and no async runtime; it builds for `wasm32-unknown-unknown`. Unsafe code stands in one file,
 //! which only machines with AVX2 run.

@@ -215,8 +215,8 @@ fn blocked(finding: &Finding) -> Refusal {
 fn cannot_rewrite(finding: &Finding) -> Refusal {
     let (detector, path) = (finding.detector().as_str(), finding.path().unwrap_or("the body"));
     let message = format!(
-        "the request holds {detector} at {path}, in a name or key that must match elsewhere and so cannot be redacted: \
-         rename it"
+        "the request holds {detector} at {path}, in a name, key or address that must stay as it is and so cannot be \
+         redacted: change it"
     );
     Refusal::dlp_blocked(message).at(path)
 }

@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use workjet_dlp::Detector;
+use workjet_dlp::{Detector, Preset};
 
 /// The upper bounds of the latency buckets, in milliseconds: models answer in a few hundred to a few ten thousand.
 const BUCKETS_MS: [u64; 10] = [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 120_000];
 
-/// The kinds of findings that are named; a tenant's own patterns count as `custom`.
-static NAMED: [Detector; Detector::BUILT_IN.len()] = Detector::BUILT_IN;
+/// The detectors that are named, those of packs included; a tenant's own patterns count as `custom`.
+const NAMED: [Preset; 3] = [Preset::Standard, Preset::Health, Preset::European];
 
 /// Every series, in the order in which they are printed.
 #[derive(Debug, Default)]
@@ -86,6 +86,7 @@ impl Metrics {
     pub(crate) fn findings(&self, direction: &'static str, detector: &str, action: &'static str, count: u64) {
         let detector = NAMED
             .iter()
+            .flat_map(|pack| pack.detectors())
             .map(Detector::as_str)
             .find(|known| *known == detector)
             .unwrap_or("custom");
@@ -179,12 +180,14 @@ mod tests {
         metrics.request("openai", "ok", Duration::from_millis(700));
         metrics.findings("request", "employee_id", "redact", 2);
         metrics.findings("request", "email", "redact", 1);
+        metrics.findings("request", "iban", "hash", 1);
         let text = metrics.to_text();
         for line in [
             "# TYPE workjet_requests_total counter",
             "workjet_requests_total{surface=\"openai\",code=\"ok\"} 2",
             "workjet_dlp_findings_total{direction=\"request\",detector=\"custom\",action=\"redact\"} 2",
             "workjet_dlp_findings_total{direction=\"request\",detector=\"email\",action=\"redact\"} 1",
+            "workjet_dlp_findings_total{direction=\"request\",detector=\"iban\",action=\"hash\"} 1",
             "workjet_requests_in_flight 1",
             "workjet_request_duration_seconds_bucket{surface=\"openai\",le=\"0.1\"} 1",
             "workjet_request_duration_seconds_bucket{surface=\"openai\",le=\"1\"} 2",

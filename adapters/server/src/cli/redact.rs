@@ -1,6 +1,6 @@
 //! `workjet redact`: standard input to standard output, holding back only what could still become a finding.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,6 +9,7 @@ use workjet_dlp::Flow;
 
 use super::output::Failure;
 use super::scan::policy;
+use super::utf16::{self, Utf16};
 
 #[derive(Args)]
 pub(super) struct Redact {
@@ -24,12 +25,16 @@ impl Redact {
         let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
         let mut chunk = vec![0; 64 << 10];
         let mut released = Vec::with_capacity(chunk.len());
+        let mut read = utf16::read_first(&mut input, &mut chunk);
+        // Nothing would be found in it, and all of it would pass.
+        if let Ok(length) = read
+            && Utf16::of(&chunk[..length]).is_some()
+        {
+            let message = "standard input is UTF-16: turn it into UTF-8 first, with iconv for instance";
+            return Err(Failure::Error(message.into()));
+        }
         loop {
-            let length = match input.read(&mut chunk) {
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Failure::about("standard input", error)),
-            };
+            let length = read.map_err(|error| Failure::about("standard input", error))?;
             if length == 0 {
                 break;
             }
@@ -41,6 +46,9 @@ impl Redact {
                 .map_err(|error| Failure::output(&error))?;
             released.clear();
             stop_if_blocked(flow)?;
+            // Nobody asks for them, and over the length of a dump they would fill the memory.
+            drop(scanner.take_findings());
+            read = utf16::read(&mut input, &mut chunk);
         }
         let flow = scanner.finish_bytes(&mut released);
         output

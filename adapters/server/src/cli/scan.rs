@@ -25,6 +25,7 @@ use self::baseline::{Baseline, Mark, Marker};
 use self::places::Window;
 use self::pool::Teller;
 use super::output::Failure;
+use super::utf16::{self, Utf16};
 
 const CHUNK_BYTES: usize = 256 << 10;
 
@@ -52,7 +53,7 @@ pub(super) struct Scan {
     #[arg(long, short, value_name = "N")]
     jobs: Option<NonZero<usize>>,
     /// Files and folders; standard input if there is none, or for `-`. What git ignores in folders is skipped, and what
-    /// .workjetignore lists; hidden files are not.
+    /// .workjetignore lists; hidden files are not. Text in UTF-16 is read as such if it begins with a byte-order mark.
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
@@ -222,10 +223,12 @@ impl Reader {
         let mut window = Window::default();
         let mut chunk = vec![0; CHUNK_BYTES];
         let mut passed = Vec::new();
-        loop {
-            let length = match input.read(&mut chunk) {
+        let mut read = utf16::read_first(&mut input, &mut chunk);
+        let mut utf16 = read.as_ref().ok().and_then(|length| Utf16::of(&chunk[..*length]));
+        let mut begin = if utf16.is_some() { Utf16::UNIT_BYTES } else { 0 };
+        while teller.is_heard() {
+            let length = match read {
                 Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
                     teller.tell(Told::Failed(format!("{path}: {error}")));
                     break;
@@ -234,23 +237,38 @@ impl Reader {
             if length == 0 {
                 break;
             }
-            window.push(&chunk[..length]);
-            let flow = scanner.push_bytes(&chunk[..length], &mut passed);
+            let bytes = &chunk[begin..length];
+            let said = utf16.as_mut().map(|utf16| utf16.read(bytes));
+            let bytes = said.as_deref().map_or(bytes, str::as_bytes);
+            window.push(bytes);
+            let flow = scanner.push_bytes(bytes, &mut passed);
             debug_assert!(flow.blocked().is_none(), "the policy blocks nothing");
             passed.clear();
             for finding in scanner.take_findings() {
-                teller.tell(Told::Found(self.found(path, &finding, &mut window)));
+                teller.tell(Told::Found(self.found(
+                    path,
+                    &finding,
+                    &mut window,
+                    utf16.is_some(),
+                )));
             }
             window.trim();
             self.progress.inc(length as u64);
+            begin = 0;
+            read = utf16::read(&mut input, &mut chunk);
         }
         let (_, findings) = scanner.finish_with_findings(&mut String::new());
         for finding in findings {
-            teller.tell(Told::Found(self.found(path, &finding, &mut window)));
+            teller.tell(Told::Found(self.found(
+                path,
+                &finding,
+                &mut window,
+                utf16.is_some(),
+            )));
         }
     }
 
-    fn found(&self, path: &str, finding: &Finding, window: &mut Window) -> Found {
+    fn found(&self, path: &str, finding: &Finding, window: &mut Window, is_utf16: bool) -> Found {
         let span = finding.span();
         let (line, column) = window.locate(span.start);
         let value = window.slice(span.clone());
@@ -268,9 +286,17 @@ impl Reader {
                 .as_ref()
                 .map(|marker| marker.mark(detector.as_str(), value)),
             detector,
-            span,
+            span: if is_utf16 { in_utf16(finding) } else { span },
         }
     }
+}
+
+/// The bytes of the file that a finding covers, if the file is in UTF-16.
+fn in_utf16(finding: &Finding) -> std::ops::Range<usize> {
+    let units = finding.utf16_span();
+    // Behind the mark.
+    let byte = |unit: usize| Utf16::UNIT_BYTES * (unit + 1);
+    byte(units.start)..byte(units.end)
 }
 
 /// Findings that need not be printed.

@@ -28,9 +28,9 @@ const KEPT_KEY_BYTES: usize = 256;
 /// Applies a policy to JSON that comes in pieces, cut anywhere. Made by [`Engine::json_scanner`]; `Send + 'static`.
 ///
 /// What was written is at any time the beginning of a JSON document, and in the end it is byte for byte what
-/// [`Engine::redact_json_text`] makes of the whole. What is held back is what may become a finding in a string, and numbers until
-/// they end. A finding in a key that would be redacted stops the stream, since a key cannot be rewritten; so does one in a
-/// number of more than four kilobytes.
+/// [`Engine::redact_json_text`] makes of the whole, but for [base64](crate::EngineBuilder::base64), which streams do not look
+/// into. What is held back is what may become a finding in a string, and numbers until they end. A finding in a key that would
+/// be redacted stops the stream, since a key cannot be rewritten; so does one in a number of more than four kilobytes.
 ///
 /// If it turns out that the pieces make no JSON, what follows is scanned as text from the first byte on that is wrong. Strings
 /// are taken for strings even if they hold control characters or escapes that there are not.

@@ -93,7 +93,8 @@ impl fmt::Display for Blocked {
             }
             Cause::Name => write!(
                 f,
-                "the reply holds {what} at {place}, in a name or key that must match elsewhere and so cannot be redacted"
+                "the reply holds {what} at {place}, in a name, key or address that must stay as it is and so cannot be \
+                 redacted"
             ),
             Cause::Unscannable => write!(
                 f,

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
@@ -21,12 +22,18 @@ enum Told<T> {
 pub(super) struct Teller<'p, T> {
     input: usize,
     told: &'p Sender<Told<T>>,
+    heard: &'p AtomicBool,
 }
 
 impl<T> Teller<'_, T> {
     /// If nobody listens any more, nothing has to be told.
     pub(super) fn tell(&self, piece: T) {
         let _ = self.told.send(Told::Piece(self.input, piece));
+    }
+
+    /// Whether somebody listens still. If not, an input need not be read to its end, which it may not have.
+    pub(super) fn is_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
     }
 }
 
@@ -40,18 +47,22 @@ pub(super) fn read_all<I: Send, T: Send, E>(
     let (told, tidings) = mpsc::channel();
     let (to_do, jobs) = mpsc::channel::<(usize, I)>();
     let jobs = Mutex::new(jobs);
+    let heard = &AtomicBool::new(true);
     thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             let (told, jobs, read) = (told.clone(), &jobs, &read);
             scope.spawn(move || {
                 while let Some((input, job)) = next(jobs) {
-                    read(job, &Teller { input, told: &told });
+                    let told = &told;
+                    read(job, &Teller { input, told, heard });
                     let _ = told.send(Told::Done(input));
                 }
             });
         }
         drop(told);
-        listen_in_order(inputs, to_do, &tidings, &mut listen)
+        let done = listen_in_order(inputs, to_do, &tidings, &mut listen);
+        heard.store(false, Ordering::Relaxed);
+        done
     })
 }
 
@@ -134,6 +145,21 @@ mod tests {
             .flat_map(|input| [(input, 'a'), (input, 'b')])
             .collect();
         assert_eq!(heard, expected);
+    }
+
+    #[test]
+    fn an_error_ends_an_input_without_an_end() {
+        let done = read_all(
+            2,
+            0..2,
+            |_, teller| {
+                while teller.is_heard() {
+                    teller.tell(());
+                }
+            },
+            Err,
+        );
+        assert_eq!(done, Err(()));
     }
 
     #[test]

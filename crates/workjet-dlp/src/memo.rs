@@ -4,6 +4,7 @@
 //! start. What is noted here holds for one window, and makes every rule's work linear in the text.
 
 use crate::digits::Row;
+use crate::stretch::leading;
 use crate::topics::Topics;
 
 /// Notes of the rules about one window. Rules ask about places from left to right.
@@ -15,6 +16,8 @@ pub(crate) struct Memo {
     pub(crate) topics: Topics,
     /// What secret access keys are made of.
     pub(crate) secret: Stretch,
+    /// What the values of names are made of: without quotes or with them, in a query or not.
+    pub(crate) values: [Stretch; 4],
     /// What e-mail addresses stand around.
     pub(crate) sign: Sign,
     /// Where e-mail addresses begin that reach the same `@`, and what follows it.
@@ -27,6 +30,7 @@ impl Memo {
         self.row.forget();
         self.topics = Topics::default();
         self.secret = Stretch::default();
+        self.values = Default::default();
         self.sign = Sign::default();
         self.address = Address::default();
     }
@@ -51,11 +55,11 @@ impl Sign {
         }
         while self.end < to && self.end < bytes.len() {
             let block = &bytes[self.end..bytes.len().min(self.end + Self::AHEAD)];
-            if block.contains(&b'@') {
-                self.end += block.iter().take_while(|byte| **byte != b'@').count();
+            let before = leading(block, |byte| byte != b'@');
+            self.end += before;
+            if before < block.len() {
                 return to <= self.end;
             }
-            self.end += block.len();
         }
         true
     }

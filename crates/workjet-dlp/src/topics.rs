@@ -6,6 +6,7 @@
 
 use std::sync::LazyLock;
 
+use crate::stretch::{is_alphabetic, leading};
 use crate::{placeholder, rules};
 
 /// What a word may be about: which rule looks for it.
@@ -124,40 +125,56 @@ impl Topics {
 
     /// Notes what the word that begins at `place` is about.
     fn word(&mut self, bytes: &[u8], place: usize, at: usize) {
-        let mut end = place + 1;
-        while end < at && bytes[end].is_ascii_alphabetic() && !begins(bytes, end) {
-            end += 1;
-        }
-        let word = &bytes[place..end];
-        let Some(known) = VOCABULARY.find([&[], word]) else {
+        let word = &bytes[place..end_of_word(bytes, place, at)];
+        let Some(known) = VOCABULARY.find(word) else {
             return;
         };
         if placeholder::holds_word(bytes, place) {
             return;
         }
-        for topic in &known.topics {
-            self.note(*topic, run_of_letters(bytes, place, at), end);
+        let end = place + word.len();
+        if known.topics != 0 {
+            self.note(known.topics, run_of_letters(bytes, place, at), end);
         }
-        if !known.ends_phrase {
+        if known.phrases.is_empty() {
             return;
         }
         let Some((start, before)) = word_before(bytes, place) else {
             return;
         };
-        if let Some(phrase) = VOCABULARY.find([before, word]) {
-            for topic in &phrase.topics {
-                self.note(*topic, run_of_letters(bytes, start, at), end);
-            }
+        let Some(before) = Letters::of(before) else {
+            return;
+        };
+        if let Some((_, topics)) = known.phrases.iter().find(|(first, _)| *first == before) {
+            self.note(*topics, run_of_letters(bytes, start, at), end);
         }
     }
 
-    fn note(&mut self, topic: Topic, begins: usize, ends: usize) {
-        let latest = &mut self.latest[topic as usize];
-        *latest = (*latest).max(begins + 1);
-        if topic == Topic::Last {
+    /// Notes a word on these topics, a bit for each.
+    fn note(&mut self, topics: u8, begins: usize, ends: usize) {
+        for (topic, latest) in self.latest.iter_mut().enumerate() {
+            if topics >> topic & 1 == 1 {
+                *latest = (*latest).max(begins + 1);
+            }
+        }
+        if topics >> Topic::Last as u8 & 1 == 1 {
             self.last_end = ends;
         }
     }
+}
+
+/// Where the word that begins at `place` ends, before `at`.
+fn end_of_word(bytes: &[u8], place: usize, at: usize) -> usize {
+    let letters = leading(&bytes[place..at], is_alphabetic);
+    // The letter of an escape such as `\n` belongs to no word.
+    if letters > 1 && matches!(bytes[place], b'n' | b't' | b'r') && bytes[..place].ends_with(b"\\") {
+        return place + 1;
+    }
+    let mut end = place + 1;
+    while end < place + letters && !(bytes[end].is_ascii_uppercase() && bytes[end - 1].is_ascii_lowercase()) {
+        end += 1;
+    }
+    end
 }
 
 /// Whether a word begins at `place`: at a letter after none, at a capital after a small letter, and after the letter of an
@@ -267,13 +284,39 @@ static BEGINNINGS: LazyLock<Beginnings> = LazyLock::new(|| {
     beginnings
 });
 
-/// A word, or a phrase of two, that a rule looks for; or the last word of such a phrase.
+/// The letters of a word, in lower case and filled up with zeros: words are compared all at once.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Letters([u64; Letters::MOST / 8]);
+
+impl Letters {
+    /// No word that a rule looks for is longer.
+    const MOST: usize = 24;
+
+    fn of(word: &[u8]) -> Option<Self> {
+        let mut letters = [0; Self::MOST];
+        letters.get_mut(..word.len())?.copy_from_slice(word);
+        // Of the zeros that fill up it makes blanks.
+        let eight = |place: usize| {
+            let eight = letters[8 * place..8 * place + 8].try_into().expect("eight bytes");
+            u64::from_le_bytes(eight) | 0x2020_2020_2020_2020
+        };
+        Some(Self(std::array::from_fn(eight)))
+    }
+
+    fn hash(self) -> usize {
+        let [a, b, c] = self.0;
+        let mixed = (a ^ b.rotate_left(23) ^ c.rotate_left(46)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (mixed >> (64 - Vocabulary::BITS)) as usize
+    }
+}
+
+/// A word that a rule looks for, or the last word of a phrase of two.
 struct Known {
-    /// The word before, if it is a phrase, and the word.
-    words: [&'static [u8]; 2],
-    /// What it is about.
-    topics: Vec<Topic>,
-    ends_phrase: bool,
+    word: Letters,
+    /// What it is about: a bit for each topic.
+    topics: u8,
+    /// The words that make a phrase before it, and what that is about.
+    phrases: Vec<(Letters, u8)>,
 }
 
 /// All of them, by a hash of their letters.
@@ -286,42 +329,49 @@ struct Vocabulary {
 impl Vocabulary {
     const BITS: u32 = 10;
 
-    fn hash(words: [&[u8]; 2]) -> usize {
-        let letters = words[0].iter().chain(b" ").chain(words[1]);
-        let mix = |hash: u32, letter: &u8| (hash ^ u32::from(letter | 0x20)).wrapping_mul(0x0100_0193);
-        (letters.fold(0x811C_9DC5, mix).wrapping_mul(0x9E37_79B1) >> (32 - Self::BITS)) as usize
+    fn find(&self, word: &[u8]) -> Option<&Known> {
+        let word = Letters::of(word)?;
+        let place = self.slots[self.slot(word)].checked_sub(1)?;
+        Some(&self.known[usize::from(place)])
     }
 
-    fn find(&self, words: [&[u8]; 2]) -> Option<&Known> {
-        let mut slot = Self::hash(words);
+    /// Where the word is, or may be put.
+    fn slot(&self, word: Letters) -> usize {
+        let mut slot = word.hash();
         loop {
-            let place = self.slots[slot].checked_sub(1)?;
-            let known = &self.known[usize::from(place)];
-            if known.words[1].eq_ignore_ascii_case(words[1]) && known.words[0].eq_ignore_ascii_case(words[0])
-            {
-                return Some(known);
+            match self.slots[slot].checked_sub(1) {
+                Some(place) if self.known[usize::from(place)].word != word => {
+                    slot = (slot + 1) % self.slots.len();
+                }
+                _ => return slot,
             }
-            slot = (slot + 1) % self.slots.len();
         }
     }
 
-    /// What is known about these words, nothing so far perhaps.
-    fn entry(&mut self, words: [&'static [u8]; 2]) -> &mut Known {
-        let mut slot = Self::hash(words);
-        loop {
-            let Some(place) = self.slots[slot].checked_sub(1) else {
-                self.known.push(Known {
-                    words,
-                    topics: Vec::new(),
-                    ends_phrase: false,
-                });
-                self.slots[slot] = u16::try_from(self.known.len()).expect("there are few words");
-                return self.known.last_mut().expect("one was added");
-            };
-            if self.known[usize::from(place)].words == words {
-                return &mut self.known[usize::from(place)];
-            }
-            slot = (slot + 1) % self.slots.len();
+    fn add(&mut self, before: &str, word: &str, topic: Topic) {
+        let letters = |word: &str| Letters::of(word.as_bytes()).expect("no word is longer");
+        let slot = self.slot(letters(word));
+        if self.slots[slot] == 0 {
+            self.known.push(Known {
+                word: letters(word),
+                topics: 0,
+                phrases: Vec::new(),
+            });
+            self.slots[slot] = u16::try_from(self.known.len()).expect("there are few words");
+        }
+        let known = &mut self.known[usize::from(self.slots[slot]) - 1];
+        let topic = 1 << topic as u8;
+        if before.is_empty() {
+            known.topics |= topic;
+            return;
+        }
+        match known
+            .phrases
+            .iter_mut()
+            .find(|(first, _)| *first == letters(before))
+        {
+            Some((_, topics)) => *topics |= topic,
+            None => known.phrases.push((letters(before), topic)),
         }
     }
 }
@@ -334,11 +384,7 @@ static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
     for (topic, spaced) in rules::topics() {
         let (before, word) = spaced.trim().split_once(' ').unwrap_or(("", spaced.trim()));
         debug_assert!(!word.contains(' '), "phrases are of two words");
-        vocabulary
-            .entry([before.as_bytes(), word.as_bytes()])
-            .topics
-            .push(topic);
-        vocabulary.entry([&[], word.as_bytes()]).ends_phrase |= !before.is_empty();
+        vocabulary.add(before, word, topic);
     }
     vocabulary
 });

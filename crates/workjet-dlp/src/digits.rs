@@ -142,17 +142,17 @@ impl Row {
         // A digit and a separator each, and one byte more.
         let rest = &bytes[start..bytes.len().min(start + 2 * Self::MOST)];
         // For each kind of byte, the digits that it follows. Nothing branches on the kind but the end of the row.
-        let mut after = [0_u64; 5];
+        let mut after = [0_u64; 8];
         let (mut count, mut here, mut before) = (0, 0, DIGIT);
         while let Some(byte) = rest.get(here) {
             let kind = KINDS[usize::from(*byte)];
             if kind == END || kind.min(before) != DIGIT {
                 break;
             }
-            self.values[count] = byte.wrapping_sub(b'0');
-            self.places[count] = here as u8;
+            self.values[count % Self::MOST] = byte.wrapping_sub(b'0');
+            self.places[count % Self::MOST] = here as u8;
             count += usize::from(kind == DIGIT);
-            after[usize::from(kind)] |= 1 << (count - 1);
+            after[usize::from(kind % 8)] |= 1 << ((count - 1) % 64);
             before = kind;
             here += 1;
             if count == Self::MOST {
@@ -166,11 +166,11 @@ impl Row {
             // What stands last is between no two digits.
             here -= 1;
             self.tail = Some(rest[here]).filter(|_| self.at_end);
-            after[usize::from(before)] &= !(1 << (count - 1));
+            after[usize::from(before % 8)] &= !(1 << (count - 1));
         }
         (self.start, self.end, self.count) = (start, start + here, count);
         self.asked = 0;
-        let [_, spaces, hyphens, dots, slashes] = after;
+        let [_, spaces, hyphens, dots, slashes, ..] = after;
         let between = (1_u64 << (count - 1)) - 1;
         self.touching = between & !(spaces | hyphens | dots | slashes);
         (self.spaces, self.hyphens, self.dots, self.slashes) = (spaces, hyphens, dots, slashes);

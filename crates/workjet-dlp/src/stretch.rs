@@ -45,6 +45,18 @@ fn foreign(block: &[u8; BLOCK], belongs: impl Fn(u8) -> bool) -> u128 {
     u128::from_le_bytes(foreign)
 }
 
+/// A bit for each of up to 64 bytes that are 0 or 1, the first one lowest; their number is a multiple of eight.
+#[inline]
+pub(crate) fn bits<const N: usize>(ones: &[u8; N]) -> u64 {
+    let mut bits = 0;
+    for (eight, ones) in ones.chunks_exact(8).enumerate() {
+        let ones = u64::from_le_bytes(ones.try_into().expect("eight bytes"));
+        // Each of the eight ones moves to a bit of the highest byte.
+        bits |= (ones.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * eight);
+    }
+    bits
+}
+
 /// Whether it is an ASCII letter, in a form that is asked about many bytes at a time.
 #[inline]
 pub(crate) fn is_alphabetic(byte: u8) -> bool {

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use crate::stretch::{is_alphabetic, leading};
+use crate::stretch::{bits, is_alphabetic, leading};
 use crate::{placeholder, rules};
 
 /// What a word may be about: which rule looks for it.
@@ -100,10 +100,11 @@ impl Topics {
             let last = new.iter().rposition(|byte| !byte.is_ascii());
             self.foreign = from + last.map_or(0, |last| last + 1);
         }
+        let listed = &*BEGINNINGS;
         // A few bytes are soon gone through; more are looked at all at once.
         if at - from < 12 {
             for place in from..at {
-                if begins(bytes, place) && BEGINNINGS.have(&bytes[place..at]) {
+                if begins(bytes, place) && listed.have(&bytes[place..]) {
                     self.word(bytes, place, at);
                 }
             }
@@ -115,7 +116,7 @@ impl Topics {
             while places != 0 {
                 let place = from + places.trailing_zeros() as usize;
                 places &= places - 1;
-                if BEGINNINGS.have(&bytes[place..at]) {
+                if listed.have(&bytes[place..]) {
                     self.word(bytes, place, at);
                 }
             }
@@ -194,13 +195,25 @@ fn begins(bytes: &[u8], place: usize) -> bool {
 
 /// The places from `from` up to `to`, at most 64, where a word begins, as bits. Does what [`begins`] does for each.
 fn beginnings(bytes: &[u8], from: usize, to: usize) -> u64 {
-    const REACH: usize = Topics::REACH;
     const BEFORE: usize = 2;
-    // Arrays of one length, so that each loop is a handful of vector instructions.
-    let mut seen = [0; BEFORE + REACH];
+    const SEEN: usize = BEFORE + Topics::REACH;
+    let within = !0 >> (64 - (to - from));
+    let near = from
+        .checked_sub(BEFORE)
+        .and_then(|first| bytes[first..].first_chunk::<SEEN>());
+    if let Some(near) = near {
+        return beginnings_in(near) & within;
+    }
+    let mut near = [0; SEEN];
     let first = from.saturating_sub(BEFORE);
-    seen[BEFORE + first - from..BEFORE + to - from].copy_from_slice(&bytes[first..to]);
-    let mut begins = [0_u8; REACH];
+    near[BEFORE + first - from..BEFORE + to - from].copy_from_slice(&bytes[first..to]);
+    beginnings_in(&near) & within
+}
+
+/// The same for all places that have two bytes before them.
+fn beginnings_in(seen: &[u8; 2 + Topics::REACH]) -> u64 {
+    // Arrays of one length, so that each loop is a handful of vector instructions.
+    let mut begins = [0_u8; Topics::REACH];
     for (at, begins) in begins.iter_mut().enumerate() {
         let [that, before, byte] = [seen[at], seen[at + 1], seen[at + 2]];
         let letter = |byte: u8| (byte | 0x20).wrapping_sub(b'a') < 26;
@@ -209,13 +222,7 @@ fn beginnings(bytes: &[u8], from: usize, to: usize) -> u64 {
         let begin = letter(byte) & (!letter(before) | hump | escape);
         *begins = if begin { 1 } else { 0 };
     }
-    let mut bits = 0;
-    for (eight, begins) in begins.chunks_exact(8).enumerate() {
-        let ones = u64::from_le_bytes(begins.try_into().expect("eight bytes"));
-        // Each of the eight ones moves to a bit of the highest byte.
-        bits |= (ones.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * eight);
-    }
-    bits
+    bits(&begins)
 }
 
 /// The word before the one that begins at `start`, and where it begins.
@@ -244,20 +251,22 @@ fn run_of_letters(bytes: &[u8], start: usize, at: usize) -> usize {
     run
 }
 
-/// The first three letters of the words, a bit for each three: hardly any other word has them.
-struct Beginnings([u64; 1 << (3 * 5 - 6)]);
+/// What the words begin with, a bit for the hash of each three letters: hardly any other word has the same.
+struct Beginnings([u64; 1 << (Beginnings::BITS - 6)]);
 
 impl Beginnings {
+    const BITS: u32 = 14;
+
     fn bit(letters: [u8; 3]) -> usize {
-        let [a, b, c] = letters.map(|letter| {
-            let place = (letter | 0x20).wrapping_sub(b'a');
-            if place < 26 { usize::from(place) + 1 } else { 0 }
-        });
-        a << 10 | b << 5 | c
+        let [a, b, c] = letters;
+        // Capitals are taken for small letters.
+        let letters = u32::from_le_bytes([0, a, b, c]) | 0x2020_2000;
+        (letters.wrapping_mul(0x9E37_79B1) >> (32 - Self::BITS)) as usize
     }
 
-    fn have(&self, word: &[u8]) -> bool {
-        let letters = match *word {
+    /// Whether one of the words may begin here. What stands after a short one is no letter, or begins another.
+    fn have(&self, text: &[u8]) -> bool {
+        let letters = match *text {
             [a, b, c, ..] => [a, b, c],
             [a, b] => [a, b, 0],
             _ => return false,
@@ -277,8 +286,7 @@ static BEGINNINGS: LazyLock<Beginnings> = LazyLock::new(|| {
         };
         match word.get(2) {
             Some(third) => add(*third),
-            // After a word of two letters another may begin at once: `ccNumber`.
-            None => [0].into_iter().chain(b'a'..=b'z').for_each(add),
+            None => (0..=u8::MAX).for_each(add),
         }
     }
     beginnings

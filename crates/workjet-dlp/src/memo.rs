@@ -16,6 +16,8 @@ pub(crate) struct Memo {
     pub(crate) topics: Topics,
     /// What secret access keys are made of.
     pub(crate) secret: Stretch,
+    /// What the last token that was tried is made of.
+    pub(crate) token: Token,
     /// What the values of names are made of: without quotes or with them, in a query or not.
     pub(crate) values: [Stretch; 4],
     /// What e-mail addresses stand around.
@@ -30,6 +32,7 @@ impl Memo {
         self.row.forget();
         self.topics = Topics::default();
         self.secret = Stretch::default();
+        self.token = Token::default();
         self.values = Default::default();
         self.sign = Sign::default();
         self.address = Address::default();
@@ -92,6 +95,31 @@ impl Stretch {
                 .count();
         }
         (self.end - at).min(most)
+    }
+}
+
+/// How far bytes of the alphabet go on that was asked about last.
+#[derive(Default)]
+pub(crate) struct Token {
+    alphabet: usize,
+    stretch: Stretch,
+}
+
+impl Token {
+    /// How many bytes from `at` on belong to this alphabet, up to `most`.
+    pub(crate) fn length(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        most: usize,
+        alphabet: usize,
+        belongs: impl Fn(u8) -> bool,
+    ) -> usize {
+        if self.alphabet != alphabet {
+            self.alphabet = alphabet;
+            self.stretch = Stretch::default();
+        }
+        self.stretch.length(bytes, at, most, belongs)
     }
 }
 

@@ -156,6 +156,7 @@ impl Cursor {
         }
     }
 
+    #[inline]
     fn report(&mut self, finding: Finding) {
         if finding.action != Action::Off {
             self.findings.push(finding);

@@ -109,21 +109,26 @@ impl Utf16 {
     }
 
     /// The units before `at`.
+    #[inline]
     pub(crate) fn before(&mut self, bytes: &[u8], at: usize) -> usize {
-        if at > self.ascii_to {
-            let ahead = bytes.len().min(at + Self::AHEAD);
-            if bytes[self.ascii_to..ahead].is_ascii() {
-                self.ascii_to = ahead;
-            }
-        }
         self.units += if at <= self.ascii_to {
             at - self.counted
         } else {
-            utf16_len(&bytes[self.counted..at])
+            self.further(bytes, at)
         };
         self.counted = at;
-        self.ascii_to = self.ascii_to.max(at);
         self.units
+    }
+
+    /// The units from `counted` up to `at`, beyond what is known.
+    fn further(&mut self, bytes: &[u8], at: usize) -> usize {
+        let ahead = bytes.len().min(at + Self::AHEAD);
+        if bytes[self.ascii_to..ahead].is_ascii() {
+            self.ascii_to = ahead;
+            return at - self.counted;
+        }
+        self.ascii_to = at;
+        utf16_len(&bytes[self.counted..at])
     }
 
     /// Says that the bytes are about to lose the first `count`.

@@ -5,7 +5,7 @@
 
 use crate::custom::Scratch;
 use crate::disguise::mask;
-use crate::finding::utf16_len;
+use crate::finding::Utf16;
 use crate::fold::{Course, Sight};
 use crate::policy::Plan;
 use crate::run::Run;
@@ -22,10 +22,7 @@ pub(crate) struct Cursor {
     origin: usize,
     /// What to add to a place in the window for one in the text; below zero while context stands in the window.
     offset: isize,
-    /// `counted`, in UTF-16 units of the text.
-    utf16: usize,
-    /// How far UTF-16 units have been counted: few texts need it.
-    counted: usize,
+    utf16: Utf16,
     open: Option<Open>,
     sight: Sight,
     pub(crate) findings: Vec<Finding>,
@@ -53,8 +50,7 @@ impl Cursor {
             at: origin,
             origin,
             offset,
-            utf16: 0,
-            counted: origin,
+            utf16: Utf16::from(origin),
             open: None,
             sight: Sight::whole(),
             findings: Vec::new(),
@@ -105,7 +101,7 @@ impl Cursor {
                 }
                 self.accept(bytes, end, open.finding.action, out);
                 open.finding.span.end = self.place(self.at);
-                open.finding.utf16_span.end = self.count(bytes, self.at);
+                open.finding.utf16_span.end = self.utf16.before(bytes, self.at);
                 if goes_on {
                     self.open = Some(open);
                     return Flow::Continue;
@@ -160,6 +156,7 @@ impl Cursor {
         }
     }
 
+    #[inline]
     fn report(&mut self, finding: Finding) {
         if finding.action != Action::Off {
             self.findings.push(finding);
@@ -177,17 +174,10 @@ impl Cursor {
         self.at = until;
     }
 
-    /// The UTF-16 units before `at`.
-    fn count(&mut self, bytes: &[u8], at: usize) -> usize {
-        self.utf16 += utf16_len(&bytes[self.counted..at]);
-        self.counted = at;
-        self.utf16
-    }
-
     /// The finding for a match that starts at the cursor.
     fn finding(&mut self, rule: &Rule, action: Action, hit: &Hit, bytes: &[u8]) -> Finding {
-        let utf16_start = self.count(bytes, self.at);
-        let utf16_end = self.count(bytes, hit.end);
+        let utf16_start = self.utf16.before(bytes, self.at);
+        let utf16_end = self.utf16.before(bytes, hit.end);
         Finding {
             detector: rule.detector.clone(),
             subtype: hit.subtype,
@@ -206,14 +196,11 @@ impl Cursor {
 
     /// Says that the window is about to lose its first `count` bytes.
     pub(crate) fn forget(&mut self, bytes: &[u8], count: usize) {
-        if self.counted < count {
-            self.count(bytes, count);
-        }
+        self.utf16.forget(bytes, count);
         self.sight.shift(count);
         if let Some(open) = &mut self.open {
             open.to -= count;
         }
-        self.counted -= count;
         self.at -= count;
         self.origin = self.origin.saturating_sub(count);
         self.offset += count as isize;

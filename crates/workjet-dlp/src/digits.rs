@@ -14,9 +14,9 @@ pub(crate) struct Row {
     places: [u8; Row::MOST],
     /// The digit that was asked about last.
     asked: usize,
-    /// The sums of Luhn's formula for the digits before each: every second digit doubled, from the second one and from the
-    /// first one on. Meaningful in rows of [`Row::FOR_SUMS`] and more.
-    sums: [[u16; Row::MOST + 1]; 2],
+    /// The sums of Luhn's formula for the digits before each, two in one: every second digit doubled, from the second one on
+    /// in the lower half and from the first one on in the upper. Meaningful in rows of [`Row::FOR_SUMS`] and more.
+    sums: [u32; Row::MOST + 1],
     /// A bit for each digit that the next one follows directly, after a space, a hyphen, a dot, a slash.
     touching: u64,
     spaces: u64,
@@ -41,7 +41,7 @@ impl Default for Row {
             values: [0; Self::MOST],
             places: [0; Self::MOST],
             asked: 0,
-            sums: [[0; Self::MOST + 1]; 2],
+            sums: [0; Self::MOST + 1],
             touching: 0,
             spaces: 0,
             hyphens: 0,
@@ -56,7 +56,41 @@ impl Default for Row {
 }
 
 /// What Luhn's formula makes of a digit at every second place.
-const DOUBLED: [u16; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
+const DOUBLED: [u32; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
+
+/// What a digit at an even place adds to both sums, and at an odd one.
+const ADDED: [[u32; 10]; 2] = {
+    let mut added = [[0; 10]; 2];
+    let mut digit = 0;
+    while digit < 10 {
+        added[0][digit] = digit as u32 | DOUBLED[digit] << 16;
+        added[1][digit] = DOUBLED[digit] | (digit as u32) << 16;
+        digit += 1;
+    }
+    added
+};
+
+/// What a byte is in a row of digits: one of them, something that may stand once between two, or its end.
+const DIGIT: u8 = 0;
+const SPACE: u8 = 1;
+const HYPHEN: u8 = 2;
+const DOT: u8 = 3;
+const SLASH: u8 = 4;
+const END: u8 = 5;
+
+static KINDS: [u8; 256] = {
+    let mut kinds = [END; 256];
+    let mut digit = b'0';
+    while digit <= b'9' {
+        kinds[digit as usize] = DIGIT;
+        digit += 1;
+    }
+    kinds[b' ' as usize] = SPACE;
+    kinds[b'-' as usize] = HYPHEN;
+    kinds[b'.' as usize] = DOT;
+    kinds[b'/' as usize] = SLASH;
+    kinds
+};
 
 impl Row {
     /// Digits read at once.
@@ -107,46 +141,36 @@ impl Row {
     fn read(&mut self, bytes: &[u8], start: usize) {
         // A digit and a separator each, and one byte more.
         let rest = &bytes[start..bytes.len().min(start + 2 * Self::MOST)];
-        let (mut spaces, mut hyphens, mut dots, mut slashes) = (0, 0, 0, 0);
-        let (mut count, mut here) = (0, 0);
-        (self.at_end, self.tail) = (false, None);
-        self.goes_on = 'row: loop {
-            // A group of digits.
-            loop {
-                self.values[count % Self::MOST] = rest[here] - b'0';
-                self.places[count % Self::MOST] = here as u8;
-                (count, here) = (count + 1, here + 1);
-                if count == Self::MOST {
-                    break 'row true;
-                }
-                match rest.get(here) {
-                    Some(byte) if byte.is_ascii_digit() => {}
-                    Some(_) => break,
-                    None => {
-                        self.at_end = true;
-                        break 'row false;
-                    }
-                }
+        // For each kind of byte, the digits that it follows. Nothing branches on the kind but the end of the row.
+        let mut after = [0_u64; 8];
+        let (mut count, mut here, mut before) = (0, 0, DIGIT);
+        while let Some(byte) = rest.get(here) {
+            let kind = KINDS[usize::from(*byte)];
+            if kind == END || kind.min(before) != DIGIT {
+                break;
             }
-            let separated = match rest[here] {
-                b' ' => &mut spaces,
-                b'-' => &mut hyphens,
-                b'.' => &mut dots,
-                b'/' => &mut slashes,
-                _ => break false,
-            };
-            match rest.get(here + 1) {
-                Some(byte) if byte.is_ascii_digit() => *separated |= 1_u64 << (count - 1),
-                Some(_) => break false,
-                None => {
-                    (self.at_end, self.tail) = (true, Some(rest[here]));
-                    break false;
-                }
-            }
+            self.values[count % Self::MOST] = byte.wrapping_sub(b'0');
+            self.places[count % Self::MOST] = here as u8;
+            count += usize::from(kind == DIGIT);
+            after[usize::from(kind % 8)] |= 1 << ((count - 1) % 64);
+            before = kind;
             here += 1;
-        };
+            if count == Self::MOST {
+                break;
+            }
+        }
+        self.goes_on = count == Self::MOST;
+        self.at_end = here == rest.len() && !self.goes_on;
+        self.tail = None;
+        if before != DIGIT {
+            // What stands last is between no two digits.
+            here -= 1;
+            self.tail = Some(rest[here]).filter(|_| self.at_end);
+            after[usize::from(before % 8)] &= !(1 << (count - 1));
+        }
         (self.start, self.end, self.count) = (start, start + here, count);
         self.asked = 0;
+        let [_, spaces, hyphens, dots, slashes, ..] = after;
         let between = (1_u64 << (count - 1)) - 1;
         self.touching = between & !(spaces | hyphens | dots | slashes);
         (self.spaces, self.hyphens, self.dots, self.slashes) = (spaces, hyphens, dots, slashes);
@@ -157,19 +181,13 @@ impl Row {
 
     /// Adds up what Luhn's formula needs.
     fn add(&mut self) {
-        let mut sums = [0, 0];
-        let (mut alike, mut before) = (0, u8::MAX);
-        for (place, value) in self.values[..self.count].iter().enumerate() {
-            let (plain, doubled) = (u16::from(*value), DOUBLED[usize::from(*value)]);
-            let [even, odd] = if place % 2 == 0 {
-                [plain, doubled]
-            } else {
-                [doubled, plain]
-            };
+        let (mut sums, mut alike, mut before) = (0, 0, u8::MAX);
+        let values = self.values[..self.count].iter().zip(&mut self.sums[1..]);
+        for (place, (value, sum)) in values.enumerate() {
             alike |= u64::from(*value == before) << place;
             before = *value;
-            sums = [sums[0] + even, sums[1] + odd];
-            (self.sums[0][place + 1], self.sums[1][place + 1]) = (sums[0], sums[1]);
+            sums += ADDED[place % 2][usize::from(*value)];
+            *sum = sums;
         }
         self.alike = alike >> 1;
     }
@@ -235,8 +253,10 @@ impl<'r> Digits<'r> {
     pub(crate) fn luhn(self, length: usize) -> bool {
         debug_assert!(length >= Row::FOR_SUMS, "shorter rows are not added up");
         let after = self.first + length;
-        let sums = &self.row.sums[(after - 1) % 2];
-        (sums[after] - sums[self.first]).is_multiple_of(10)
+        let sums = self.row.sums[after] - self.row.sums[self.first];
+        // The last digit counts as it is.
+        let sum = if after % 2 == 1 { sums & 0xFFFF } else { sums >> 16 };
+        sum.is_multiple_of(10)
     }
 
     /// Whether the first `length`, at least [`Row::FOR_SUMS`], are not all the same.

@@ -25,7 +25,7 @@ pub(crate) fn distinct(value: &[u8]) -> usize {
 }
 
 /// Which kinds of ASCII characters occur.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Classes {
     pub(crate) lower: bool,
     pub(crate) upper: bool,
@@ -36,9 +36,7 @@ pub(crate) struct Classes {
 
 impl Classes {
     pub(crate) fn of(value: &[u8]) -> Self {
-        let bits = value
-            .iter()
-            .fold(0, |bits, byte| bits | CLASSES[usize::from(*byte)]);
+        let bits = classes(value);
         Self {
             lower: bits & 1 != 0,
             upper: bits & 2 != 0,
@@ -52,7 +50,17 @@ impl Classes {
     }
 }
 
-/// For each byte, what it is, as bits in the order of the fields of [`Classes`].
+/// The classes of all bytes.
+fn classes(value: &[u8]) -> u8 {
+    value
+        .iter()
+        .fold(0, |bits, byte| bits | CLASSES[usize::from(*byte)])
+}
+
+/// What only placeholders consist of, but for [`PLACEHOLDERS`].
+const OF_PLACEHOLDER: u8 = 16;
+
+/// For each byte, what it is, as bits in the order of the fields of [`Classes`], and [`OF_PLACEHOLDER`].
 static CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
     let mut byte = 0_u8;
@@ -61,7 +69,9 @@ static CLASSES: [u8; 256] = {
             b'a'..=b'z' => 1,
             b'A'..=b'Z' => 2,
             b'0'..=b'9' => 4,
-            b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'+' | b'?' | b'~' => 8,
+            b'$' | b'%' | b'*' => 8 | OF_PLACEHOLDER,
+            b'!' | b'@' | b'#' | b'^' | b'&' | b'+' | b'?' | b'~' => 8,
+            b'{' | b'[' | b'<' => OF_PLACEHOLDER,
             _ => 0,
         };
         byte += 1;
@@ -71,6 +81,11 @@ static CLASSES: [u8; 256] = {
 
 /// Whether the value stands for one: `your-key-here`, `xxxxxxxx`, `${TOKEN}`, `[REDACTED:…]`.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
+    (classes(value) & OF_PLACEHOLDER != 0 && is_marked(value)) || holds_placeholder(value)
+}
+
+/// Whether signs make it a placeholder.
+fn is_marked(value: &[u8]) -> bool {
     let stands_for_one = match *value {
         [b'$' | b'{' | b'[' | b'<', ..] | [b'*'] | [b'*', b'*', ..] => true,
         // `%PASSWORD%`, `%(password)s`, `%s`
@@ -80,9 +95,11 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     // In the middle of a password `%s` is chance.
     let formatted = value.ends_with(b"%s") || value.starts_with(b"%s");
     let stars = value.iter().filter(|byte| **byte == b'*').count();
-    if stands_for_one || formatted || stars >= 3 || value.contains(&b'<') {
-        return true;
-    }
+    stands_for_one || formatted || stars >= 3 || value.contains(&b'<')
+}
+
+/// Whether words make it one.
+fn holds_placeholder(value: &[u8]) -> bool {
     value.windows(2).enumerate().any(|(at, pair)| {
         PLACEHOLDER_PAIRS.contain(pair)
             && PLACEHOLDERS.iter().any(|word| {
@@ -101,34 +118,53 @@ const PLACEHOLDERS: &[&str] = &[
 ];
 
 /// What the words for placeholders begin with.
-static PLACEHOLDER_PAIRS: Pairs = {
-    let mut pairs = Pairs::EMPTY;
-    let mut index = 0;
-    while index < PLACEHOLDERS.len() {
-        let word = PLACEHOLDERS[index].as_bytes();
-        pairs = pairs.with(word[0], word[1]);
-        index += 1;
-    }
-    pairs
-};
+static PLACEHOLDER_PAIRS: Pairs = Pairs::beginning(PLACEHOLDERS);
 
-/// A set of pairs of ASCII characters, in small letters.
-struct Pairs([u128; 128]);
+/// A set of pairs of ASCII letters, digits and a few signs.
+pub(crate) struct Pairs([u64; 64]);
 
 impl Pairs {
-    const EMPTY: Self = Self([0; 128]);
+    const EMPTY: Self = Self([0; 64]);
+
+    /// The pairs that these words begin with.
+    pub(crate) const fn beginning(words: &[&str]) -> Self {
+        let mut pairs = Self::EMPTY;
+        let mut index = 0;
+        while index < words.len() {
+            let word = words[index].as_bytes();
+            pairs = pairs.with(word[0], word[1]);
+            index += 1;
+        }
+        pairs
+    }
 
     const fn with(mut self, first: u8, second: u8) -> Self {
+        let (first, second) = (NUMBERS[first as usize], NUMBERS[second as usize]);
+        assert!(first > 0 && second > 0, "the signs are numbered");
         self.0[first as usize] |= 1 << second;
         self
     }
 
     /// Whether the pair is among them, in capitals or not.
-    fn contain(&self, pair: &[u8]) -> bool {
-        let (first, second) = (pair[0].to_ascii_lowercase(), pair[1].to_ascii_lowercase());
-        first < 128 && second < 128 && self.0[usize::from(first)] >> second & 1 == 1
+    pub(crate) fn contain(&self, pair: &[u8]) -> bool {
+        let (first, second) = (NUMBERS[usize::from(pair[0])], NUMBERS[usize::from(pair[1])]);
+        self.0[usize::from(first) % 64] >> second & 1 == 1
     }
 }
+
+/// A number for each character that pairs consist of, the same for a letter and its capital; 0 for others.
+static NUMBERS: [u8; 256] = {
+    let mut numbers = [0; 256];
+    let characters = b"abcdefghijklmnopqrstuvwxyz0123456789-_*.${(";
+    let mut index = 0;
+    while index < characters.len() {
+        let character = characters[index];
+        numbers[character as usize] = index as u8 + 1;
+        numbers[character.to_ascii_uppercase() as usize] = index as u8 + 1;
+        index += 1;
+    }
+    numbers
+};
 
 /// Whether most of the value is words: runs of letters, in one case or capitalised, between separators or digits.
 pub(crate) fn is_wordy(value: &[u8]) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::custom::Scratch;
 use crate::engine::Inner;
-use crate::finding::utf16_len;
+use crate::finding::Utf16;
 use crate::fold::{Course, Sight};
 use crate::search::{Step, Window};
 use crate::{Action, Finding};
@@ -15,7 +15,7 @@ pub struct FindIter<'t> {
     engine: Arc<Inner>,
     bytes: &'t [u8],
     at: usize,
-    utf16: usize,
+    utf16: Utf16,
     scratch: Scratch,
     sight: Sight,
 }
@@ -26,7 +26,7 @@ impl<'t> FindIter<'t> {
             engine,
             bytes,
             at: 0,
-            utf16: 0,
+            utf16: Utf16::default(),
             scratch: Scratch::default(),
             sight: Sight::whole(),
         }
@@ -59,9 +59,9 @@ impl Iterator for FindIter<'_> {
                 None => hit.end,
                 Some(Course::EndsAt(end) | Course::GoesOnFrom(end)) => end,
             };
-            let utf16_start = self.utf16 + utf16_len(&self.bytes[self.at..start]);
-            let utf16_end = utf16_start + utf16_len(&self.bytes[start..end]);
-            (self.at, self.utf16) = (end, utf16_end);
+            let utf16_start = self.utf16.before(self.bytes, start);
+            let utf16_end = self.utf16.before(self.bytes, end);
+            self.at = end;
             if hit.allowed {
                 continue;
             }

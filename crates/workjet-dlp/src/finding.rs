@@ -84,9 +84,66 @@ impl Finding {
     }
 }
 
-/// UTF-16 code units of `bytes`: one per character, two for those outside the Basic Multilingual Plane. Counts by lead
-/// bytes, so that a text may be counted in pieces cut anywhere; a byte that is not UTF-8 counts as if it were a lead.
-pub(crate) fn utf16_len(bytes: &[u8]) -> usize {
+/// Counts UTF-16 code units up to places that never decrease: one for each character, two for those outside the Basic
+/// Multilingual Plane.
+#[derive(Default)]
+pub(crate) struct Utf16 {
+    /// Units before `counted`.
+    units: usize,
+    counted: usize,
+    /// From `counted` up to here all is ASCII, where each byte is a unit.
+    ascii_to: usize,
+}
+
+impl Utf16 {
+    /// Bytes that are looked at beyond what is asked for.
+    const AHEAD: usize = 1024;
+
+    /// Counts from this place on.
+    pub(crate) fn from(start: usize) -> Self {
+        Self {
+            units: 0,
+            counted: start,
+            ascii_to: start,
+        }
+    }
+
+    /// The units before `at`.
+    #[inline]
+    pub(crate) fn before(&mut self, bytes: &[u8], at: usize) -> usize {
+        self.units += if at <= self.ascii_to {
+            at - self.counted
+        } else {
+            self.further(bytes, at)
+        };
+        self.counted = at;
+        self.units
+    }
+
+    /// The units from `counted` up to `at`, beyond what is known.
+    fn further(&mut self, bytes: &[u8], at: usize) -> usize {
+        let ahead = bytes.len().min(at + Self::AHEAD);
+        if bytes[self.ascii_to..ahead].is_ascii() {
+            self.ascii_to = ahead;
+            return at - self.counted;
+        }
+        self.ascii_to = at;
+        utf16_len(&bytes[self.counted..at])
+    }
+
+    /// Says that the bytes are about to lose the first `count`.
+    pub(crate) fn forget(&mut self, bytes: &[u8], count: usize) {
+        if self.counted < count {
+            self.before(bytes, count);
+        }
+        self.counted -= count;
+        self.ascii_to -= count;
+    }
+}
+
+/// UTF-16 code units of `bytes`. Counts by lead bytes, so that a text may be counted in pieces cut anywhere; a byte that is not
+/// UTF-8 counts as if it were a lead.
+fn utf16_len(bytes: &[u8]) -> usize {
     // Sums of a byte each are added many at a time; at most two units a byte fit.
     let few = |bytes: &[u8]| -> u8 {
         bytes

@@ -213,6 +213,7 @@ mod run;
 mod scanner;
 mod search;
 mod sink;
+mod stretch;
 mod topics;
 mod vault;
 

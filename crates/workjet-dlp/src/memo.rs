@@ -4,6 +4,7 @@
 //! start. What is noted here holds for one window, and makes every rule's work linear in the text.
 
 use crate::digits::Row;
+use crate::stretch::leading;
 use crate::topics::Topics;
 
 /// Notes of the rules about one window. Rules ask about places from left to right.
@@ -15,6 +16,10 @@ pub(crate) struct Memo {
     pub(crate) topics: Topics,
     /// What secret access keys are made of.
     pub(crate) secret: Stretch,
+    /// What the last token that was tried is made of.
+    pub(crate) token: Token,
+    /// What the values of names are made of: without quotes or with them, in a query or not.
+    pub(crate) values: [Stretch; 4],
     /// What e-mail addresses stand around.
     pub(crate) sign: Sign,
     /// Where e-mail addresses begin that reach the same `@`, and what follows it.
@@ -27,6 +32,8 @@ impl Memo {
         self.row.forget();
         self.topics = Topics::default();
         self.secret = Stretch::default();
+        self.token = Token::default();
+        self.values = Default::default();
         self.sign = Sign::default();
         self.address = Address::default();
     }
@@ -51,11 +58,11 @@ impl Sign {
         }
         while self.end < to && self.end < bytes.len() {
             let block = &bytes[self.end..bytes.len().min(self.end + Self::AHEAD)];
-            if block.contains(&b'@') {
-                self.end += block.iter().take_while(|byte| **byte != b'@').count();
+            let before = leading(block, |byte| byte != b'@');
+            self.end += before;
+            if before < block.len() {
                 return to <= self.end;
             }
-            self.end += block.len();
         }
         true
     }
@@ -88,6 +95,31 @@ impl Stretch {
                 .count();
         }
         (self.end - at).min(most)
+    }
+}
+
+/// How far bytes of the alphabet go on that was asked about last.
+#[derive(Default)]
+pub(crate) struct Token {
+    alphabet: usize,
+    stretch: Stretch,
+}
+
+impl Token {
+    /// How many bytes from `at` on belong to this alphabet, up to `most`.
+    pub(crate) fn length(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        most: usize,
+        alphabet: usize,
+        belongs: impl Fn(u8) -> bool,
+    ) -> usize {
+        if self.alphabet != alphabet {
+            self.alphabet = alphabet;
+            self.stretch = Stretch::default();
+        }
+        self.stretch.length(bytes, at, most, belongs)
     }
 }
 

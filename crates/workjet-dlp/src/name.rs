@@ -1,5 +1,7 @@
 //! Names that announce a secret, read backwards from the value.
 
+use crate::stretch::{is_alphanumeric, trailing};
+
 /// What a name says about its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -78,12 +80,7 @@ pub(crate) fn before(behind: &[u8]) -> Option<Name> {
         _ => None,
     };
     // `pAsSwOrD`: humps that are none.
-    let letters = rest
-        .iter()
-        .rev()
-        .take(32)
-        .take_while(|byte| byte.is_ascii_alphanumeric())
-        .count();
+    let letters = trailing(&rest[rest.len().saturating_sub(32)..], is_alphanumeric);
     let word = &rest[rest.len() - letters..];
     let whole = || classify([word, &[]]).filter(|_| word.len() > words[0].len());
     let in_query = matches!(
@@ -117,8 +114,8 @@ pub(crate) fn before(behind: &[u8]) -> Option<Name> {
 
 /// Amazon's names of resources: `arn:aws:secretsmanager:us-west-2:123456789012:secret:name`.
 fn in_resource_name(rest: &[u8]) -> bool {
-    let of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-');
-    let length = rest.iter().rev().take(96).take_while(of_name).count();
+    let of_name = |byte: u8| is_alphanumeric(byte) | (byte == b':') | (byte == b'-');
+    let length = trailing(&rest[rest.len().saturating_sub(96)..], of_name);
     rest[rest.len() - length..].starts_with(b"arn:")
 }
 
@@ -145,9 +142,7 @@ fn foreign_password(bytes: &[u8]) -> bool {
     bytes
         .last()
         .is_some_and(|last| !last.is_ascii() || last.is_ascii_alphabetic())
-        && bytes[bytes.len().saturating_sub(24)..]
-            .iter()
-            .any(|byte| !byte.is_ascii())
+        && !bytes[bytes.len().saturating_sub(24)..].is_ascii()
         && FOREIGN.iter().any(|word| {
             let start = bytes.len().checked_sub(word.len());
             start.is_some_and(|start| bytes[start..].eq_ignore_ascii_case(word.as_bytes()))
@@ -292,41 +287,33 @@ fn last_words(bytes: &[u8]) -> ([&[u8]; 2], usize) {
             return count;
         }
         count += 1;
-        let verb = [&b"is"[..], b"was", b"to"]
-            .iter()
-            .any(|verb| word.eq_ignore_ascii_case(verb));
+        let is = |verb: &[u8]| word.eq_ignore_ascii_case(verb);
+        let verb = is(b"is") || is(b"was") || is(b"to");
         if let (false, Some(place)) = (verb, words.iter_mut().find(|word| word.is_empty())) {
             *place = word;
         }
         count
     };
     loop {
-        let byte = at
-            .checked_sub(1)
-            .filter(|before| *before >= reach)
-            .map(|before| bytes[before]);
-        match byte {
-            Some(byte) if byte.is_ascii_alphanumeric() => {
-                // `apiKey`: a word begins at a capital after a small letter. `APIKey`: or at the last of the capitals.
-                let next = bytes.get(at).copied();
-                let next_two = next.zip(bytes.get(at + 1).copied());
-                let humps = (byte.is_ascii_lowercase() && next.is_some_and(|byte| byte.is_ascii_uppercase()))
-                    || (byte.is_ascii_uppercase()
-                        && next_two.is_some_and(|(a, b)| a.is_ascii_uppercase() && b.is_ascii_lowercase()));
-                if humps {
-                    complete(at, end);
-                    end = at;
-                }
-            }
-            byte => {
-                let count = complete(at, end);
-                if count >= 4 || !matches!(byte, Some(b'_' | b'-' | b'.' | b' ')) {
-                    return (words, at);
-                }
-                end = at - 1;
+        let start = at - trailing(&bytes[reach.min(at)..at], is_alphanumeric);
+        // `apiKey`: a word begins at a capital after a small letter. `APIKey`: or at the last of the capitals.
+        let capital = |place: &usize| bytes[*place].is_ascii_uppercase();
+        for place in (start + 1..at).rev().filter(capital) {
+            let next = bytes[..at].get(place + 1);
+            let before = bytes[place - 1];
+            if before.is_ascii_lowercase()
+                || (before.is_ascii_uppercase() && next.is_some_and(u8::is_ascii_lowercase))
+            {
+                complete(place, end);
+                end = place;
             }
         }
-        at -= 1;
+        let count = complete(start, end);
+        let before = (start > reach).then(|| bytes[start - 1]);
+        if count >= 4 || !matches!(before, Some(b'_' | b'-' | b'.' | b' ')) {
+            return (words, start);
+        }
+        (at, end) = (start - 1, start - 1);
     }
 }
 

@@ -113,13 +113,16 @@ pub(crate) fn holds_word(bytes: &[u8], place: usize) -> bool {
     let of_placeholder = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
     let before = bytes[..place].iter().rev().take(LONGEST);
     let start = place - before.take_while(of_placeholder).count();
+    if !bytes[..start].ends_with(b"[") {
+        return false;
+    }
     let length = bytes[start..]
         .iter()
         .take(LONGEST)
         .take_while(of_placeholder)
         .count();
     let inner = &bytes[start..start + length];
-    if !bytes[..start].ends_with(b"[") || bytes.get(start + length) != Some(&b']') {
+    if bytes.get(start + length) != Some(&b']') {
         return false;
     }
     let hex = |digits: &[u8]| {

@@ -6,6 +6,7 @@
 
 use std::sync::LazyLock;
 
+use crate::stretch::{bits, is_alphabetic, leading};
 use crate::{placeholder, rules};
 
 /// What a word may be about: which rule looks for it.
@@ -99,10 +100,11 @@ impl Topics {
             let last = new.iter().rposition(|byte| !byte.is_ascii());
             self.foreign = from + last.map_or(0, |last| last + 1);
         }
+        let listed = &*BEGINNINGS;
         // A few bytes are soon gone through; more are looked at all at once.
         if at - from < 12 {
             for place in from..at {
-                if begins(bytes, place) && BEGINNINGS.have(&bytes[place..at]) {
+                if begins(bytes, place) && listed.have(&bytes[place..]) {
                     self.word(bytes, place, at);
                 }
             }
@@ -114,7 +116,7 @@ impl Topics {
             while places != 0 {
                 let place = from + places.trailing_zeros() as usize;
                 places &= places - 1;
-                if BEGINNINGS.have(&bytes[place..at]) {
+                if listed.have(&bytes[place..]) {
                     self.word(bytes, place, at);
                 }
             }
@@ -124,40 +126,56 @@ impl Topics {
 
     /// Notes what the word that begins at `place` is about.
     fn word(&mut self, bytes: &[u8], place: usize, at: usize) {
-        let mut end = place + 1;
-        while end < at && bytes[end].is_ascii_alphabetic() && !begins(bytes, end) {
-            end += 1;
-        }
-        let word = &bytes[place..end];
-        let Some(known) = VOCABULARY.find([&[], word]) else {
+        let word = &bytes[place..end_of_word(bytes, place, at)];
+        let Some(known) = VOCABULARY.find(word) else {
             return;
         };
         if placeholder::holds_word(bytes, place) {
             return;
         }
-        for topic in &known.topics {
-            self.note(*topic, run_of_letters(bytes, place, at), end);
+        let end = place + word.len();
+        if known.topics != 0 {
+            self.note(known.topics, run_of_letters(bytes, place, at), end);
         }
-        if !known.ends_phrase {
+        if known.phrases.is_empty() {
             return;
         }
         let Some((start, before)) = word_before(bytes, place) else {
             return;
         };
-        if let Some(phrase) = VOCABULARY.find([before, word]) {
-            for topic in &phrase.topics {
-                self.note(*topic, run_of_letters(bytes, start, at), end);
-            }
+        let Some(before) = Letters::of(before) else {
+            return;
+        };
+        if let Some((_, topics)) = known.phrases.iter().find(|(first, _)| *first == before) {
+            self.note(*topics, run_of_letters(bytes, start, at), end);
         }
     }
 
-    fn note(&mut self, topic: Topic, begins: usize, ends: usize) {
-        let latest = &mut self.latest[topic as usize];
-        *latest = (*latest).max(begins + 1);
-        if topic == Topic::Last {
+    /// Notes a word on these topics, a bit for each.
+    fn note(&mut self, topics: u8, begins: usize, ends: usize) {
+        for (topic, latest) in self.latest.iter_mut().enumerate() {
+            if topics >> topic & 1 == 1 {
+                *latest = (*latest).max(begins + 1);
+            }
+        }
+        if topics >> Topic::Last as u8 & 1 == 1 {
             self.last_end = ends;
         }
     }
+}
+
+/// Where the word that begins at `place` ends, before `at`.
+fn end_of_word(bytes: &[u8], place: usize, at: usize) -> usize {
+    let letters = leading(&bytes[place..at], is_alphabetic);
+    // The letter of an escape such as `\n` belongs to no word.
+    if letters > 1 && matches!(bytes[place], b'n' | b't' | b'r') && bytes[..place].ends_with(b"\\") {
+        return place + 1;
+    }
+    let mut end = place + 1;
+    while end < place + letters && !(bytes[end].is_ascii_uppercase() && bytes[end - 1].is_ascii_lowercase()) {
+        end += 1;
+    }
+    end
 }
 
 /// Whether a word begins at `place`: at a letter after none, at a capital after a small letter, and after the letter of an
@@ -177,13 +195,25 @@ fn begins(bytes: &[u8], place: usize) -> bool {
 
 /// The places from `from` up to `to`, at most 64, where a word begins, as bits. Does what [`begins`] does for each.
 fn beginnings(bytes: &[u8], from: usize, to: usize) -> u64 {
-    const REACH: usize = Topics::REACH;
     const BEFORE: usize = 2;
-    // Arrays of one length, so that each loop is a handful of vector instructions.
-    let mut seen = [0; BEFORE + REACH];
+    const SEEN: usize = BEFORE + Topics::REACH;
+    let within = !0 >> (64 - (to - from));
+    let near = from
+        .checked_sub(BEFORE)
+        .and_then(|first| bytes[first..].first_chunk::<SEEN>());
+    if let Some(near) = near {
+        return beginnings_in(near) & within;
+    }
+    let mut near = [0; SEEN];
     let first = from.saturating_sub(BEFORE);
-    seen[BEFORE + first - from..BEFORE + to - from].copy_from_slice(&bytes[first..to]);
-    let mut begins = [0_u8; REACH];
+    near[BEFORE + first - from..BEFORE + to - from].copy_from_slice(&bytes[first..to]);
+    beginnings_in(&near) & within
+}
+
+/// The same for all places that have two bytes before them.
+fn beginnings_in(seen: &[u8; 2 + Topics::REACH]) -> u64 {
+    // Arrays of one length, so that each loop is a handful of vector instructions.
+    let mut begins = [0_u8; Topics::REACH];
     for (at, begins) in begins.iter_mut().enumerate() {
         let [that, before, byte] = [seen[at], seen[at + 1], seen[at + 2]];
         let letter = |byte: u8| (byte | 0x20).wrapping_sub(b'a') < 26;
@@ -192,13 +222,7 @@ fn beginnings(bytes: &[u8], from: usize, to: usize) -> u64 {
         let begin = letter(byte) & (!letter(before) | hump | escape);
         *begins = if begin { 1 } else { 0 };
     }
-    let mut bits = 0;
-    for (eight, begins) in begins.chunks_exact(8).enumerate() {
-        let ones = u64::from_le_bytes(begins.try_into().expect("eight bytes"));
-        // Each of the eight ones moves to a bit of the highest byte.
-        bits |= (ones.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * eight);
-    }
-    bits
+    bits(&begins)
 }
 
 /// The word before the one that begins at `start`, and where it begins.
@@ -227,20 +251,22 @@ fn run_of_letters(bytes: &[u8], start: usize, at: usize) -> usize {
     run
 }
 
-/// The first three letters of the words, a bit for each three: hardly any other word has them.
-struct Beginnings([u64; 1 << (3 * 5 - 6)]);
+/// What the words begin with, a bit for the hash of each three letters: hardly any other word has the same.
+struct Beginnings([u64; 1 << (Beginnings::BITS - 6)]);
 
 impl Beginnings {
+    const BITS: u32 = 14;
+
     fn bit(letters: [u8; 3]) -> usize {
-        let [a, b, c] = letters.map(|letter| {
-            let place = (letter | 0x20).wrapping_sub(b'a');
-            if place < 26 { usize::from(place) + 1 } else { 0 }
-        });
-        a << 10 | b << 5 | c
+        let [a, b, c] = letters;
+        // Capitals are taken for small letters.
+        let letters = u32::from_le_bytes([0, a, b, c]) | 0x2020_2000;
+        (letters.wrapping_mul(0x9E37_79B1) >> (32 - Self::BITS)) as usize
     }
 
-    fn have(&self, word: &[u8]) -> bool {
-        let letters = match *word {
+    /// Whether one of the words may begin here. What stands after a short one is no letter, or begins another.
+    fn have(&self, text: &[u8]) -> bool {
+        let letters = match *text {
             [a, b, c, ..] => [a, b, c],
             [a, b] => [a, b, 0],
             _ => return false,
@@ -260,20 +286,45 @@ static BEGINNINGS: LazyLock<Beginnings> = LazyLock::new(|| {
         };
         match word.get(2) {
             Some(third) => add(*third),
-            // After a word of two letters another may begin at once: `ccNumber`.
-            None => [0].into_iter().chain(b'a'..=b'z').for_each(add),
+            None => (0..=u8::MAX).for_each(add),
         }
     }
     beginnings
 });
 
-/// A word, or a phrase of two, that a rule looks for; or the last word of such a phrase.
+/// The letters of a word, in lower case and filled up with zeros: words are compared all at once.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Letters([u64; Letters::MOST / 8]);
+
+impl Letters {
+    /// No word that a rule looks for is longer.
+    const MOST: usize = 24;
+
+    fn of(word: &[u8]) -> Option<Self> {
+        let mut letters = [0; Self::MOST];
+        letters.get_mut(..word.len())?.copy_from_slice(word);
+        // Of the zeros that fill up it makes blanks.
+        let eight = |place: usize| {
+            let eight = letters[8 * place..8 * place + 8].try_into().expect("eight bytes");
+            u64::from_le_bytes(eight) | 0x2020_2020_2020_2020
+        };
+        Some(Self(std::array::from_fn(eight)))
+    }
+
+    fn hash(self) -> usize {
+        let [a, b, c] = self.0;
+        let mixed = (a ^ b.rotate_left(23) ^ c.rotate_left(46)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (mixed >> (64 - Vocabulary::BITS)) as usize
+    }
+}
+
+/// A word that a rule looks for, or the last word of a phrase of two.
 struct Known {
-    /// The word before, if it is a phrase, and the word.
-    words: [&'static [u8]; 2],
-    /// What it is about.
-    topics: Vec<Topic>,
-    ends_phrase: bool,
+    word: Letters,
+    /// What it is about: a bit for each topic.
+    topics: u8,
+    /// The words that make a phrase before it, and what that is about.
+    phrases: Vec<(Letters, u8)>,
 }
 
 /// All of them, by a hash of their letters.
@@ -286,42 +337,49 @@ struct Vocabulary {
 impl Vocabulary {
     const BITS: u32 = 10;
 
-    fn hash(words: [&[u8]; 2]) -> usize {
-        let letters = words[0].iter().chain(b" ").chain(words[1]);
-        let mix = |hash: u32, letter: &u8| (hash ^ u32::from(letter | 0x20)).wrapping_mul(0x0100_0193);
-        (letters.fold(0x811C_9DC5, mix).wrapping_mul(0x9E37_79B1) >> (32 - Self::BITS)) as usize
+    fn find(&self, word: &[u8]) -> Option<&Known> {
+        let word = Letters::of(word)?;
+        let place = self.slots[self.slot(word)].checked_sub(1)?;
+        Some(&self.known[usize::from(place)])
     }
 
-    fn find(&self, words: [&[u8]; 2]) -> Option<&Known> {
-        let mut slot = Self::hash(words);
+    /// Where the word is, or may be put.
+    fn slot(&self, word: Letters) -> usize {
+        let mut slot = word.hash();
         loop {
-            let place = self.slots[slot].checked_sub(1)?;
-            let known = &self.known[usize::from(place)];
-            if known.words[1].eq_ignore_ascii_case(words[1]) && known.words[0].eq_ignore_ascii_case(words[0])
-            {
-                return Some(known);
+            match self.slots[slot].checked_sub(1) {
+                Some(place) if self.known[usize::from(place)].word != word => {
+                    slot = (slot + 1) % self.slots.len();
+                }
+                _ => return slot,
             }
-            slot = (slot + 1) % self.slots.len();
         }
     }
 
-    /// What is known about these words, nothing so far perhaps.
-    fn entry(&mut self, words: [&'static [u8]; 2]) -> &mut Known {
-        let mut slot = Self::hash(words);
-        loop {
-            let Some(place) = self.slots[slot].checked_sub(1) else {
-                self.known.push(Known {
-                    words,
-                    topics: Vec::new(),
-                    ends_phrase: false,
-                });
-                self.slots[slot] = u16::try_from(self.known.len()).expect("there are few words");
-                return self.known.last_mut().expect("one was added");
-            };
-            if self.known[usize::from(place)].words == words {
-                return &mut self.known[usize::from(place)];
-            }
-            slot = (slot + 1) % self.slots.len();
+    fn add(&mut self, before: &str, word: &str, topic: Topic) {
+        let letters = |word: &str| Letters::of(word.as_bytes()).expect("no word is longer");
+        let slot = self.slot(letters(word));
+        if self.slots[slot] == 0 {
+            self.known.push(Known {
+                word: letters(word),
+                topics: 0,
+                phrases: Vec::new(),
+            });
+            self.slots[slot] = u16::try_from(self.known.len()).expect("there are few words");
+        }
+        let known = &mut self.known[usize::from(self.slots[slot]) - 1];
+        let topic = 1 << topic as u8;
+        if before.is_empty() {
+            known.topics |= topic;
+            return;
+        }
+        match known
+            .phrases
+            .iter_mut()
+            .find(|(first, _)| *first == letters(before))
+        {
+            Some((_, topics)) => *topics |= topic,
+            None => known.phrases.push((letters(before), topic)),
         }
     }
 }
@@ -334,11 +392,7 @@ static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
     for (topic, spaced) in rules::topics() {
         let (before, word) = spaced.trim().split_once(' ').unwrap_or(("", spaced.trim()));
         debug_assert!(!word.contains(' '), "phrases are of two words");
-        vocabulary
-            .entry([before.as_bytes(), word.as_bytes()])
-            .topics
-            .push(topic);
-        vocabulary.entry([&[], word.as_bytes()]).ends_phrase |= !before.is_empty();
+        vocabulary.add(before, word, topic);
     }
     vocabulary
 });

@@ -74,6 +74,14 @@ impl Sight {
         actions: &[Action],
         scratch: &mut Scratch,
     ) -> Step {
+        if self.sees_nothing_else(rules, window) {
+            let step = rules.next(window, from, actions, scratch);
+            self.accepted = matches!(step, Step::Found { .. });
+            if let Step::Undecided(at) = step {
+                self.raw = Some(Step::Undecided(at));
+            }
+            return step;
+        }
         if std::mem::take(&mut self.looks_into_base64) && rules.decodes() {
             self.encoded = super::encoded::find(rules, window.bytes, from, actions);
             self.encoded.reverse();
@@ -92,6 +100,13 @@ impl Sight {
             rule: encoded.rule,
             hit: encoded.hit,
         }
+    }
+
+    /// Whether the text stands for itself as far as it goes, and nothing waits: then there is one view, as in most texts.
+    fn sees_nothing_else(&self, rules: &Rules, window: &Window<'_>) -> bool {
+        let decoded = !rules.decodes() || (!self.looks_into_base64 && self.encoded.is_empty());
+        let same = self.view.is_none() && self.clear == window.bytes.len();
+        decoded && same && rules.folds() && self.raw.is_none() && self.waiting.is_none()
     }
 
     fn next_in_views(

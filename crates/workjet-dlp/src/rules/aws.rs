@@ -10,6 +10,7 @@ use crate::finding::Confidence;
 use crate::memo::Memo;
 use crate::run::Run;
 use crate::search::{Hit, Verdict, Window};
+use crate::stretch::leading;
 
 pub(super) const ID_LONGEST: usize = 20;
 
@@ -35,14 +36,11 @@ pub(super) fn key_id(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     if !super::is_token_start(window, at) {
         return Verdict::No;
     }
-    for (place, byte) in window.bytes[at..].iter().take(ID_LONGEST).enumerate() {
-        let fits = match place {
-            0..4 => key_id_prefix(&window.bytes[at..=at + place]),
-            _ => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
-        };
-        if !fits {
-            return Verdict::No;
-        }
+    let id = &window.bytes[at..window.bytes.len().min(at + ID_LONGEST)];
+    let (prefix, body) = id.split_at(id.len().min(4));
+    let of_body = |byte: u8| byte.is_ascii_uppercase() | byte.is_ascii_digit();
+    if !key_id_prefix(prefix) || leading(body, of_body) < body.len() {
+        return Verdict::No;
     }
     let end = at + ID_LONGEST;
     match window.byte(end) {
@@ -50,16 +48,12 @@ pub(super) fn key_id(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
         Some(next) if next.is_ascii_alphanumeric() => return Verdict::No,
         _ => {}
     }
-    let example = window.bytes[at + 4..end]
-        .windows(7)
-        .any(|seven| seven == b"EXAMPLE");
-    if example || distinct(&window.bytes[at + 4..end]) < 5 {
+    let example = body.contains(&b'X') && body.windows(7).any(|seven| seven == b"EXAMPLE");
+    if example || distinct(body) < 5 {
         return Verdict::No;
     }
     // Amazon writes them in base 32. People who make one up do not care, so a word decides.
-    let base32 = window.bytes[at + 4..end]
-        .iter()
-        .all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'));
+    let base32 = body.iter().all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'));
     let said = || Words::before(window.behind(at)).have(ID_WORDS);
     match base32 || said() {
         true if base32 => Hit::new(end, Confidence::High).subtype("access_key_id").into(),

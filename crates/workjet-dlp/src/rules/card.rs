@@ -142,16 +142,15 @@ fn card(
 
 /// Of a longer number in groups, as `112-2345687-7190618`, or of an identifier: `98cd-874190002798`.
 fn is_part(window: &Window<'_>, at: usize, end: usize) -> bool {
-    let hyphens = window.bytes[at..end].contains(&b'-');
-    let first = window.bytes[at..end]
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
+    let number = &window.bytes[at..end];
     match window.behind(at) {
         [.., b'0'..=b'9', b'-'] => true,
         // `192 256 384 512 768 1024`
-        [.., b'0'..=b'9', b' '] => first != 4 && window.bytes[at..end].contains(&b' '),
-        [.., before, b'-'] => !hyphens && end - at < 13 && before.is_ascii_alphanumeric(),
+        [.., b'0'..=b'9', b' '] => {
+            let first = number.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            first != 4 && number.contains(&b' ')
+        }
+        [.., before, b'-'] => number.len() < 13 && !number.contains(&b'-') && before.is_ascii_alphanumeric(),
         _ => false,
     }
 }
@@ -163,10 +162,13 @@ fn is_round(number: &[u8]) -> bool {
 
 /// Numbers of goods and books have thirteen digits, and those from Germany begin like old Visa cards.
 fn is_article(window: &Window<'_>, at: usize, end: usize) -> bool {
+    if end - at != 13 {
+        return false;
+    }
     let behind = window.behind(at);
     let near = behind[behind.len().saturating_sub(16)..].to_ascii_lowercase();
     let word = |word: &&[u8]| near.windows(word.len()).any(|window| window == *word);
-    end - at == 13 && [&b"ean"[..], b"gtin", b"isbn", b"barcode"].iter().any(word)
+    [&b"ean"[..], b"gtin", b"isbn", b"barcode"].iter().any(word)
 }
 
 /// Before a unit or within a word, as in `5124095576030431h` and `PT5124095576030431.5H`.
@@ -178,6 +180,10 @@ fn is_glued(window: &Window<'_>, at: usize, end: usize) -> bool {
 
 /// Small numbers in a row: bytes in hexadecimal, `2 3 4 … 12 13`. Single digits with spaces between them may still be a card.
 fn is_list(number: &[u8]) -> bool {
+    // Most cards begin with a longer group.
+    if number.iter().take(3).all(u8::is_ascii_digit) {
+        return false;
+    }
     let groups = || number.split(|byte| !byte.is_ascii_digit());
     let longest = groups().map(<[u8]>::len).max().unwrap_or(0);
     let counts = || {

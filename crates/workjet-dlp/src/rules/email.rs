@@ -6,6 +6,7 @@
 use crate::finding::Confidence;
 use crate::memo::Memo;
 use crate::search::{Hit, Peek, Verdict, Window};
+use crate::stretch::{is_alphanumeric, leading};
 
 const MAX_LOCAL: usize = 64;
 const MAX_DOMAIN: usize = 255;
@@ -22,7 +23,10 @@ pub(super) fn starts(byte: u8) -> bool {
 
 pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict {
     // An address begins where its word does; asking again at each letter would take quadratic time.
-    let within_word = window.char_before(at).is_some_and(char::is_alphanumeric);
+    let within_word = match window.byte_before(at) {
+        Some(byte) if byte.is_ascii() => byte.is_ascii_alphanumeric(),
+        _ => window.char_before(at).is_some_and(is_letter_or_number),
+    };
     if (within_word && !window.follows_escape(at)) || window.is_escape(at) {
         return Verdict::No;
     }
@@ -78,16 +82,12 @@ fn local_part(window: &Window<'_>, at: usize) -> Result<usize, Local> {
     let mut here = at;
     loop {
         // Most bytes are plain; the rest of the loop would come to the same about them.
-        let plain = window.bytes[here..]
-            .iter()
-            .take(MAX_LOCAL + 1)
-            .take_while(|byte| byte.is_ascii_alphanumeric())
-            .count();
-        here += plain;
+        let rest = &window.bytes[here..];
+        here += leading(&rest[..rest.len().min(MAX_LOCAL + 1)], is_alphanumeric);
         if here - at > MAX_LOCAL {
             return Err(Local::TooLong);
         }
-        let char = match window.peek(here) {
+        let char = match peek(window, here) {
             Peek::Char(char) => char,
             Peek::Edge => return Err(Local::EndsAt(here)),
             // A character that has begun and will not fit.
@@ -108,6 +108,18 @@ fn local_part(window: &Window<'_>, at: usize) -> Result<usize, Local> {
         if here - at > MAX_LOCAL {
             return Err(Local::TooLong);
         }
+    }
+}
+
+/// [`Window::peek`], at hand for the characters that addresses are made of.
+fn peek(window: &Window<'_>, at: usize) -> Peek {
+    match window.bytes[at..] {
+        [byte, ..] if byte.is_ascii() => Peek::Char(char::from(byte)),
+        [lead @ 0xC2..=0xDF, next @ 0x80..=0xBF, ..] => {
+            let scalar = u32::from(lead & 0x1F) << 6 | u32::from(next & 0x3F);
+            char::from_u32(scalar).map_or(Peek::Edge, Peek::Char)
+        }
+        _ => window.peek(at),
     }
 }
 
@@ -136,12 +148,8 @@ fn domain(window: &Window<'_>, sign: usize) -> Result<Option<(usize, char)>, Not
         // Most bytes are plain; the rest of the loop would come to the same about them.
         let most = (start + MAX_DOMAIN).min(label + MAX_LABEL);
         let plain = &window.bytes[here..most.clamp(here, window.bytes.len())];
-        here += plain
-            .iter()
-            .take_while(|byte| byte.is_ascii_alphanumeric())
-            .count();
-        let peek = window.peek(here);
-        let char = match peek {
+        here += leading(plain, is_alphanumeric);
+        let char = match peek(window, here) {
             Peek::Char(char) => Some(char),
             Peek::Edge => None,
             Peek::Unknown => return Err(NotYet),
@@ -180,9 +188,21 @@ fn of_word(char: char) -> bool {
     if char.is_ascii() {
         return char.is_ascii_alphanumeric();
     }
-    char.is_alphanumeric()
+    is_letter_or_number(char)
         || matches!(char, '\u{300}'..='\u{36F}' | '\u{E3A}' | '\u{E47}'..='\u{E4E}' | '\u{1039}' | '\u{103A}' | '\u{17D2}')
         || matches!(u32::from(char), 0x900..=0xDFF if u32::from(char) & 0x7F == 0x4D || char == '\u{DCA}')
+}
+
+/// [`char::is_alphanumeric`], at hand for what most texts beyond ASCII are made of: letters with accents, Cyrillic, Han and
+/// Hangul.
+fn is_letter_or_number(char: char) -> bool {
+    match char {
+        '\u{D7}' | '\u{F7}' => false,
+        '\u{C0}'..='\u{24F}' | '\u{400}'..='\u{481}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}' => {
+            true
+        }
+        _ => char.is_alphanumeric(),
+    }
 }
 
 /// Letters only and at least two, or an encoded one (RFC 5890).
@@ -199,6 +219,13 @@ fn is_top_level(label: &[u8]) -> bool {
 
 /// Not `git@host:path`, `package@1.2.3-rc.one` or `icon@2x.png`.
 fn is_address(local: &[u8], domain: &[u8], next: char) -> bool {
+    if local == b"git" && next == ':' {
+        return false;
+    }
+    // Versions and scales begin with a digit.
+    if !domain.first().is_some_and(u8::is_ascii_digit) {
+        return true;
+    }
     let mut labels = domain.split(|byte| *byte == b'.');
     let (first, second) = (
         labels.next().unwrap_or_default(),
@@ -208,5 +235,24 @@ fn is_address(local: &[u8], domain: &[u8], next: char) -> bool {
     let version = number && second.first().is_some_and(u8::is_ascii_digit);
     let scaled_image = matches!(first, [b'1'..=b'4', b'x'])
         && [&b"png"[..], b"jpg", b"jpeg", b"gif", b"webp"].contains(&second);
-    !(version || scaled_image || (local == b"git" && next == ':'))
+    !(version || scaled_image)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_and_numbers_are_those_of_unicode() {
+        for char in char::MIN..=char::MAX {
+            assert_eq!(is_letter_or_number(char), char.is_alphanumeric(), "{char:?}");
+            let text = format!("{char}.");
+            let window = Window {
+                bytes: text.as_bytes(),
+                origin: 0,
+                last: false,
+            };
+            assert!(matches!(peek(&window, 0), Peek::Char(same) if same == char));
+        }
+    }
 }

@@ -3,12 +3,13 @@
 //! The span is the value. Names, `Bearer` and `user:` are read by looking behind.
 
 use crate::base64;
-use crate::entropy::{Classes, bits_per_byte, distinct, is_placeholder, is_wordy};
+use crate::entropy::{Classes, Pairs, bits_per_byte, distinct, is_placeholder, is_wordy};
 use crate::finding::Confidence;
 use crate::memo::Memo;
 use crate::name::{self, Kind, Name};
 use crate::run::Run;
 use crate::search::{Hit, Verdict, Window};
+use crate::stretch::{is_alphabetic, is_alphanumeric, leading};
 
 pub(super) const URL_LONGEST: usize = 129;
 const MAX_URL_PASSWORD: usize = 128;
@@ -233,7 +234,7 @@ pub(super) fn assigned_follows(byte: u8) -> bool {
 }
 
 /// `name = value`, `"name": "value"`, `name is value`: random-looking values of secret-sounding names.
-pub(super) fn assigned(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
+pub(super) fn assigned(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict {
     // A glance, before the name is read: most spaces follow a word, but not `is`, `was`, `to` or an option.
     match window.byte_before(at) {
         Some(b' ' | b'\t') => match window.byte_before(at - 1) {
@@ -259,20 +260,21 @@ pub(super) fn assigned(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict 
     }
     // Another, before the name is read: no value is shorter.
     let rest = &window.bytes[at..];
-    let ends = |byte: &u8| !(byte.is_ascii_graphic() || *byte >= 0x80) || b"\"'`\\<>".contains(byte);
+    let ends = |byte: &u8| ENDS_VALUE[usize::from(*byte)] & ANY != 0;
     if rest.iter().take(LEAST).any(ends) {
         return Verdict::No;
     }
     let Some(name) = name::before(window.behind(at)) else {
         return Verdict::No;
     };
-    let of_value = |byte: &&u8| match **byte {
-        b'"' | b'\'' | b'`' | b'\\' | b'<' | b'>' => false,
-        b',' | b';' | b')' | b']' | b'}' | b'|' => name.quoted,
-        b'&' => !name.in_query || name.quoted,
-        byte => byte.is_ascii_graphic() || byte >= 0x80,
+    let ends = match (name.quoted, name.in_query) {
+        (true, _) => ANY,
+        (false, false) => ANY | BARE,
+        (false, true) => ANY | BARE | PARAMETER,
     };
-    let length = rest.iter().take(ENOUGH).take_while(of_value).count();
+    let of_value = |byte: u8| ENDS_VALUE[usize::from(byte)] & ends == 0;
+    // Where names follow each other without a blank, their values end at one place.
+    let length = memo.values[usize::from(ends) / 2].length(window.bytes, at, ENOUGH, of_value);
     if length == rest.len() && length < ENOUGH && !window.last {
         return Verdict::More;
     }
@@ -318,6 +320,29 @@ pub(super) fn assigned(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict 
     }
 }
 
+/// Which bytes end a value: any, one without quotes, one in a query without quotes.
+static ENDS_VALUE: [u8; 256] = {
+    let mut ends = [ANY; 256];
+    let mut byte = 0_u8;
+    loop {
+        ends[byte as usize] = match byte {
+            b'"' | b'\'' | b'`' | b'\\' | b'<' | b'>' => ANY,
+            b',' | b';' | b')' | b']' | b'}' | b'|' => BARE,
+            b'&' => PARAMETER,
+            b'!'..=b'~' | 0x80.. => 0,
+            _ => ANY,
+        };
+        if byte == u8::MAX {
+            break ends;
+        }
+        byte += 1;
+    }
+};
+
+const ANY: u8 = 1;
+const BARE: u8 = 2;
+const PARAMETER: u8 = 4;
+
 /// Where the next parameter of a form begins: at an `&` with a name and `=` after it. In a password an `&` is only that.
 fn next_parameter(value: &[u8]) -> usize {
     let named = |rest: &[u8]| {
@@ -327,6 +352,9 @@ fn next_parameter(value: &[u8]) -> usize {
             .count();
         name > 0 && rest.get(name) == Some(&b'=')
     };
+    if !value.contains(&b'&') {
+        return value.len();
+    }
     let begins = |at: &usize| value[*at] == b'&' && named(&value[at + 1..]);
     (0..value.len()).find(begins).unwrap_or(value.len())
 }
@@ -427,13 +455,15 @@ fn is_technical(value: &[u8]) -> bool {
         "chacha20",
         "curve25519",
     ];
-    if value.len() > 24 {
+    static BEGINNINGS: Pairs = Pairs::beginning(NAMES);
+    if value.len() > 24 || value.len() < 2 {
         return false;
     }
-    let named = NAMES.iter().any(|name| {
-        let start = value.get(..name.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
-    });
+    let named = BEGINNINGS.contain(value)
+        && NAMES.iter().any(|name| {
+            let start = value.get(..name.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+        });
     let number = value.strip_prefix(b"v").unwrap_or(value);
     let whole = number.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let rest = &number[whole..];
@@ -445,63 +475,78 @@ fn is_technical(value: &[u8]) -> bool {
 
 /// Letters that change their case too often for the words of a name.
 fn is_scrambled(value: &[u8]) -> bool {
-    let letters = |pair: &&[u8]| pair.iter().all(u8::is_ascii_alphabetic);
-    let changes = |pair: &&[u8]| pair[0].is_ascii_lowercase() != pair[1].is_ascii_lowercase();
-    let pairs = value.windows(2).filter(letters);
-    7 * pairs.filter(changes).count() >= 2 * value.len()
+    // Sums of a byte each are added many at a time.
+    let few = |(first, second): (&[u8], &[u8])| -> u8 {
+        let pairs = first.iter().zip(second);
+        let changes = pairs.map(|(a, b)| is_alphabetic(*a) & is_alphabetic(*b) & ((a ^ b) & 0x20 != 0));
+        changes.map(u8::from).sum()
+    };
+    let seconds = value.get(1..).unwrap_or_default();
+    let changes: usize = value
+        .chunks(64)
+        .zip(seconds.chunks(64))
+        .map(few)
+        .map(usize::from)
+        .sum();
+    7 * changes >= 2 * value.len()
 }
 
 /// Calls, look-ups and paths: the value is elsewhere.
 fn is_code(value: &[u8], quoted: bool) -> bool {
-    let call = !quoted && value.iter().any(|byte| matches!(byte, b'(' | b'[' | b'{'));
+    // All but the names of algorithms have signs.
+    if leading(value, is_alphanumeric) == value.len() {
+        return is_technical(value);
+    }
+    let call = || !quoted && value.iter().any(|byte| matches!(byte, b'(' | b'[' | b'{'));
     // A third of what is base64 begins or goes on with a slash; the names in a path are words.
     let encoded =
         || value.len() >= 32 && Classes::of(value).digit && bits_per_byte(value) >= 4.3 && !is_wordy(value);
-    let path = value.starts_with(b"arn:")
-        || (value.starts_with(b"/") && !encoded())
-        || value.starts_with(b"./")
-        || value.windows(3).any(|window| window == b"://");
+    let path = || {
+        value.starts_with(b"arn:")
+            || (value.starts_with(b"/") && !encoded())
+            || value.starts_with(b"./")
+            || value.windows(3).any(|window| window == b"://")
+    };
     let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
-    let attribute = value.iter().all(of_name)
-        && value.contains(&b'.')
-        && value
-            .split(|byte| *byte == b'.')
-            .all(|part| part.first().is_some_and(u8::is_ascii_alphabetic))
-        && is_wordy(value);
+    let attribute = || {
+        value.iter().all(of_name)
+            && value.contains(&b'.')
+            && value
+                .split(|byte| *byte == b'.')
+                .all(|part| part.first().is_some_and(u8::is_ascii_alphabetic))
+            && is_wordy(value)
+    };
     // `crate::Token`, `&self.secret`, `_bindgen_ty_5`
-    let item = value.windows(2).any(|pair| pair == b"::") || (!quoted && value.starts_with(b"&"));
-    let compared = value.windows(3).any(|three| {
-        matches!(three, [b'!', b'=', _] | [b'-', b'>', _]) || (three.starts_with(b"==") && three[2] != b'=')
-    });
-    let snake = value
-        .iter()
-        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
-        && value.starts_with(b"_")
-        && !quoted;
-    let constant = !quoted
-        && value.contains(&b'_')
-        && value
-            .iter()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
-        && is_wordy(value);
+    let item = || value.windows(2).any(|pair| pair == b"::") || value.starts_with(b"&");
+    let compared = || {
+        value.windows(3).any(|three| {
+            matches!(three, [b'!', b'=', _] | [b'-', b'>', _])
+                || (three.starts_with(b"==") && three[2] != b'=')
+        })
+    };
+    let snake = || {
+        value.starts_with(b"_")
+            && value
+                .iter()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
+    };
+    let constant = || {
+        value.contains(&b'_')
+            && value
+                .iter()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_')
+            && is_wordy(value)
+    };
     // `*const c_char`
-    let pointer = !quoted
-        && value.starts_with(b"*")
-        && value[1..]
-            .iter()
-            .all(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
-    let tag = !quoted && value.starts_with(b"!") && value[1..].iter().all(u8::is_ascii_alphabetic);
+    let pointer = || {
+        value.starts_with(b"*")
+            && value[1..]
+                .iter()
+                .all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+    };
+    let tag = || value.starts_with(b"!") && value[1..].iter().all(u8::is_ascii_alphabetic);
     // `(?:{hex}|{ipv4})`, and what stands after `<user>:<password>`.
-    let pattern = value.windows(2).any(|pair| pair == b"(?") || (!quoted && value.starts_with(b"@"));
-    pattern
-        || tag
-        || pointer
-        || is_technical(value)
-        || constant
-        || call
-        || path
-        || attribute
-        || (item && !quoted)
-        || (compared && !quoted)
-        || snake
+    let pattern = || value.windows(2).any(|pair| pair == b"(?") || (!quoted && value.starts_with(b"@"));
+    let bare = || snake() || tag() || pointer() || constant() || item() || compared();
+    is_technical(value) || call() || path() || attribute() || pattern() || (!quoted && bare())
 }

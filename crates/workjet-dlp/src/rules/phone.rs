@@ -8,6 +8,7 @@ use crate::digits::Digits;
 use crate::finding::Confidence;
 use crate::memo::Memo;
 use crate::search::{Hit, Verdict, Window};
+use crate::stretch::{bits, leading};
 use crate::topics::{Topic, Topics, word_before};
 
 /// E.164 allows 15 digits; `00` and `(0)` may come on top.
@@ -52,6 +53,22 @@ pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict
         // With its calling code a number needs no words.
         !international && announced()
     };
+    if let Some(end) = north_american_form(window, at)
+        && let Ok(end) = extension(window, end)
+    {
+        let sure = said || window.bytes[at] == b'+';
+        let confidence = if sure {
+            Confidence::High
+        } else {
+            Confidence::Medium
+        };
+        return Hit::new(end, confidence).into();
+    }
+    in_groups(window, at, said)
+}
+
+/// The longest number, read group by group. `said` tells whether words announce it.
+fn in_groups(window: &Window<'_>, at: usize, said: bool) -> Verdict {
     let mut number = Number::new(window, at, said);
     let mut best = None;
     let mut here = at + usize::from(number.plus);
@@ -144,6 +161,93 @@ pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict
             Ok(end) => Hit::new(end, confidence).into(),
         },
     }
+}
+
+/// A way to write a North American number. What stands at each place is a byte from `least` on, up to `more` after it.
+struct Form {
+    length: usize,
+    least: [u8; Form::MOST],
+    more: [u8; Form::MOST],
+    /// Where the digits of area, exchange and line begin.
+    parts: [usize; 3],
+}
+
+impl Form {
+    const MOST: usize = 16;
+
+    /// In `written` each `d` is a digit.
+    const fn new(written: &[u8]) -> Self {
+        let mut form = Self {
+            length: written.len(),
+            least: [0; Self::MOST],
+            more: [u8::MAX; Self::MOST],
+            parts: [0; 3],
+        };
+        let (mut place, mut part) = (0, 0);
+        while place < written.len() {
+            let digit = written[place] == b'd';
+            form.least[place] = if digit { b'0' } else { written[place] };
+            form.more[place] = if digit { 9 } else { 0 };
+            if digit && (place == 0 || written[place - 1] != b'd') {
+                form.parts[part] = place;
+                part += 1;
+            }
+            place += 1;
+        }
+        form
+    }
+
+    /// Area, exchange and line of a number that is written so.
+    fn digits(&self, text: &[u8; Self::MOST]) -> Option<[u8; 10]> {
+        // All places at once, without a branch for each.
+        let mut others = [0; Self::MOST];
+        for (place, other) in others.iter_mut().enumerate() {
+            let fits = text[place].wrapping_sub(self.least[place]) <= self.more[place];
+            *other = if fits { 0 } else { 1 };
+        }
+        let [area, exchange, line] = self.parts;
+        let digit = |place: usize| match place {
+            0..3 => text[area + place],
+            3..6 => text[exchange + place - 3],
+            _ => text[line + place - 6],
+        };
+        (u128::from_le_bytes(others) == 0)
+            .then(|| std::array::from_fn(|place| digit(place).wrapping_sub(b'0')))
+    }
+}
+
+static HYPHENS: Form = Form::new(b"ddd-ddd-dddd");
+static DOTS: Form = Form::new(b"ddd.ddd.dddd");
+static PARENTHESES: Form = Form::new(b"(ddd) ddd-dddd");
+static PLUS_AND_SPACES: Form = Form::new(b"+1 ddd ddd dddd");
+static PLUS_AND_HYPHENS: Form = Form::new(b"+1-ddd-ddd-dddd");
+
+/// Where a North American number ends that is written in one of the usual ways, if nothing follows with which it could go on.
+/// Reading it group by group comes to the same, and takes longer.
+fn north_american_form(window: &Window<'_>, at: usize) -> Option<usize> {
+    let text = window.bytes[at..].first_chunk::<{ Form::MOST + 1 }>()?;
+    let form = match (text[0], text[2], text[3]) {
+        (b'0'..=b'9', _, b'-') => &HYPHENS,
+        (b'0'..=b'9', _, b'.') => &DOTS,
+        (b'(', ..) => &PARENTHESES,
+        (b'+', b' ', _) => &PLUS_AND_SPACES,
+        (b'+', b'-', _) => &PLUS_AND_HYPHENS,
+        _ => return None,
+    };
+    let local = form.digits(text.first_chunk().expect("it is longer"))?;
+    let [next, second] = [text[form.length], text[form.length + 1]];
+    let goes_on = matches!(next, b' ' | b'-' | b'.' | b'/') && (second.is_ascii_digit() || second == b'(');
+    if goes_on || next.is_ascii_alphanumeric() || !may_end_before(next) {
+        return None;
+    }
+    let exists = if text[0] == b'+' {
+        let mut digits = [1; 11];
+        digits[1..].copy_from_slice(&local);
+        international(&digits)
+    } else {
+        north_american(&local)
+    };
+    exists.then_some(at + form.length)
 }
 
 /// The digits of `(+49)` after its plus.
@@ -264,6 +368,30 @@ static GROUPS: [u8; 1 << 12] = {
 pub(super) fn is_too_short(window: &Window<'_>, at: usize) -> bool {
     /// A closing parenthesis, two separators, and an opening one.
     const MAX_BETWEEN: usize = 4;
+    // Nearly always sixteen bytes decide, and they are looked at all at once.
+    if let Some(block) = window.bytes[at..].first_chunk::<16>() {
+        let (mut digits, mut others) = ([0; 16], [0; 16]);
+        for (place, byte) in block.iter().enumerate() {
+            let digit = byte.wrapping_sub(b'0') < 10;
+            // From `(` to `/` stand the signs that may, a star and a comma.
+            let sign = (byte.wrapping_sub(b'(') < 8) & (*byte != b'*') & (*byte != b',');
+            let between = sign | (*byte == b' ');
+            digits[place] = if digit { 1 } else { 0 };
+            others[place] = if digit | between { 0 } else { 1 };
+        }
+        let (digits, others) = (bits(&digits), bits(&others));
+        let before_others = (others & others.wrapping_neg()).wrapping_sub(1) & 0xFFFF;
+        let digits = digits & before_others;
+        let enough = digits.count_ones() as usize >= MIN_DIGITS;
+        if !enough && others != 0 {
+            return true;
+        }
+        let gaps = !digits & before_others;
+        let wide = (1..=MAX_BETWEEN).fold(gaps, |wide, shift| wide & gaps >> shift);
+        if enough && wide == 0 {
+            return false;
+        }
+    }
     let (mut count, mut between) = (0, 0);
     for byte in &window.bytes[at..] {
         match byte {
@@ -661,7 +789,7 @@ fn words_before(window: &Window<'_>, now: usize, at: usize, topics: &mut Topics)
     // The words must stand close: another number between belongs to them instead.
     let mut said = |topic: Topic, reach: usize| {
         let since = topics.since(bytes, now, at, topic, reach);
-        since.is_some_and(|since| !since.iter().any(u8::is_ascii_digit))
+        since.is_some_and(|since| leading(since, |byte| byte.wrapping_sub(b'0') >= 10) == since.len())
     };
     // A name may stand between, if a sign sets the number off: `Emergency contact: Ada Lovelace (…)`.
     let set_off =
@@ -858,4 +986,53 @@ fn extension(window: &Window<'_>, end: usize) -> Result<usize, NotYet> {
         }
     }
     Ok(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn window(bytes: &[u8]) -> Window<'_> {
+        Window {
+            bytes,
+            origin: 0,
+            last: true,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_number_in_a_usual_form_is_the_one_that_its_groups_make(
+            before in "[0-9 ]{0,3}",
+            number in "(\\+1[ -]|\\(?)[2-9][0-9]{2}(\\) ?|[-. ])[0-9]{3}[-. ][0-9]{4}",
+            after in "[ -./(x,e;@%a0-9]{0,4}",
+            said in any::<bool>(),
+        ) {
+            let text = format!("{before}{number}{after} and so on, and so on");
+            let window = window(text.as_bytes());
+            if let Some(end) = north_american_form(&window, before.len()) {
+                let Verdict::Match(hit) = in_groups(&window, before.len(), said) else {
+                    panic!("no number in groups: {text}");
+                };
+                prop_assert_eq!(Some(hit.end), extension(&window, end).ok(), "{}", text);
+                let sure = said || number.starts_with('+');
+                prop_assert_eq!(hit.confidence == Confidence::High, sure, "{}", text);
+            }
+        }
+
+        #[test]
+        fn what_is_too_short_at_a_glance_is_too_short_byte_by_byte(text in "[0-9+() ./-]{0,12}[0-9(a ]{0,8}.{0,4}") {
+            let bytes = text.as_bytes();
+            for at in 0..bytes.len() {
+                // A text that ends there is too short if no digit more could help.
+                let ends = (at..=bytes.len()).find(|end| !is_too_short(&window(&bytes[..*end]), at));
+                let padded = [bytes, b"!!!!!!!!!!!!!!!!"].concat();
+                prop_assert_eq!(is_too_short(&window(&padded), at), ends.is_none(), "{} in {}", at, text);
+            }
+        }
+    }
 }

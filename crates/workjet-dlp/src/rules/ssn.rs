@@ -29,6 +29,11 @@ pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict
     let mut count = 0;
     let mut separator = None;
     let mut end = at;
+    if number.are_three_two_four() {
+        digits.copy_from_slice(number.values(9));
+        (count, end) = (9, number.end(9));
+        separator = window.byte(at + 3).filter(|byte| !byte.is_ascii_digit());
+    }
     while count < 9 {
         let Some(byte) = window.byte(end) else {
             return window.starved();

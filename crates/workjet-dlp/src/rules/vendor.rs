@@ -47,7 +47,7 @@ pub(super) fn prefixes() -> impl Iterator<Item = Vec<ByteSet>> {
     std::iter::once(workjet.to_vec()).chain(others)
 }
 
-pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
+pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict {
     let first = window.bytes[at];
     let begun = window
         .byte(at + 1)
@@ -58,13 +58,17 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
     let workjet = (first == b'w').then(|| workjet(window, at));
     // Of those that begin with these two bytes, all if there is but one.
     let others = BY_TWO_BYTES.get(first, window.byte(at + 1));
-    let verdicts = workjet.into_iter().chain(
-        others
-            .iter()
-            .map(|(format, alphabet)| format.verify(window, at, &BY_TWO_BYTES.alphabets[*alphabet])),
-    );
-    verdicts
+    // Four bytes, if so many are there, dismiss most of those that begin alike.
+    let four = window.bytes[at..]
+        .first_chunk()
+        .map(|four| u32::from_le_bytes(*four));
+    let others = others
+        .iter()
+        .filter(|listed| four.is_none_or(|four| (four ^ listed.begins) & listed.counts == 0))
+        .map(|listed| listed.format.verify(window, at, listed.alphabet, memo));
+    workjet
         .into_iter()
+        .chain(others)
         .find(|verdict| !matches!(verdict, Verdict::No))
         .unwrap_or(Verdict::No)
 }
@@ -73,15 +77,24 @@ pub(super) fn verify(window: &Window<'_>, at: usize, _: &mut Memo) -> Verdict {
 struct ByTwoBytes {
     /// Places in `lists`, where the first is empty; behind all second bytes stands that of any.
     list: Vec<[u8; 129]>,
-    lists: Vec<Vec<(&'static Format, usize)>>,
+    lists: Vec<Vec<Listed>>,
     /// The alphabets of the formats, each once: whether a byte is in it.
     alphabets: Vec<[bool; 256]>,
+}
+
+struct Listed {
+    format: &'static Format,
+    /// The place of its alphabet.
+    alphabet: usize,
+    /// The first four bytes of its prefix, or fewer, the first one lowest, and the bits of them that count.
+    begins: u32,
+    counts: u32,
 }
 
 impl ByTwoBytes {
     const ANY: usize = 128;
 
-    fn get(&self, first: u8, second: Option<u8>) -> &[(&'static Format, usize)] {
+    fn get(&self, first: u8, second: Option<u8>) -> &[Listed] {
         let second = second.map_or(Self::ANY, usize::from);
         if first >= 128 || second > Self::ANY {
             return &[];
@@ -97,13 +110,23 @@ impl ByTwoBytes {
             self.alphabets.len() - 1
         });
         let prefix = format.prefix.as_bytes();
+        let four = |of: fn(u8) -> u8| {
+            let byte = |place: usize| prefix.get(place).map_or(0, |byte| of(*byte));
+            u32::from_le_bytes(std::array::from_fn(byte))
+        };
+        let (begins, counts) = (four(|byte| byte), four(|_| u8::MAX));
         for second in [usize::from(prefix[1]), Self::ANY] {
             let list = &mut self.list[usize::from(prefix[0])][second];
             if *list == 0 {
                 *list = u8::try_from(self.lists.len()).expect("there are fewer beginnings than 256");
                 self.lists.push(Vec::new());
             }
-            self.lists[usize::from(*list)].push((format, alphabet));
+            self.lists[usize::from(*list)].push(Listed {
+                format,
+                alphabet,
+                begins,
+                counts,
+            });
         }
     }
 }
@@ -142,8 +165,8 @@ pub(super) struct Format {
 }
 
 impl Format {
-    /// `alphabet` says of each byte whether it is in the format's.
-    fn verify(&self, window: &Window<'_>, at: usize, alphabet: &[bool; 256]) -> Verdict {
+    /// `alphabet` is the place of the format's alphabet in [`BY_TWO_BYTES`].
+    fn verify(&self, window: &Window<'_>, at: usize, alphabet: usize, memo: &mut Memo) -> Verdict {
         let prefix = self.prefix.as_bytes();
         let rest = &window.bytes[at..];
         // One byte dismisses most of those that begin alike.
@@ -171,7 +194,14 @@ impl Format {
         let start = at + prefix.len();
         let body = &window.bytes[start..];
         let proof = &body[..body.len().min(self.body)];
-        if !proof.iter().all(|byte| alphabet[usize::from(*byte)]) {
+        let belongs = &BY_TWO_BYTES.alphabets[alphabet];
+        // Of prefixes one after another, each token would have to be read as far as the next.
+        let of_body = memo
+            .token
+            .length(window.bytes, start, self.body, alphabet, |byte| {
+                belongs[usize::from(byte)]
+            });
+        if of_body < proof.len() {
             return Verdict::No;
         }
         if proof.len() < self.body {

@@ -548,8 +548,10 @@ impl Number {
         // North American, with or without the leading 1.
         let local = usize::from(first == 1);
         let open = self.parenthesis.is_some();
+        // Other countries write their areas in parentheses too, but put nothing before them.
+        let first_open = self.parenthesis == Some(0);
         let area = digit(local).is_none_or(|digit| digit >= 2)
-            && digit(local + 1).is_none_or(|digit| digit <= 8 || open);
+            && digit(local + 1).is_none_or(|digit| digit <= 8 || first_open);
         let fictional = || (0..3).all(|place| digit(local + place) == Some(5));
         let exchange = digit(local + 3).is_none_or(|digit| digit >= 2 || open || fictional());
         area && exchange && length - local <= 10 && (more.len() <= 4 || open)

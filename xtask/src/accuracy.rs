@@ -2,8 +2,9 @@
 //!
 //! A labelled set is a JSON list of `{"full_text": …, "spans": [{"entity_type", "start_position", "end_position"}]}`, places in
 //! Unicode code points: the format of presidio-research. A corpus is a folder of any text files. Both may be anybody's, so
-//! misses and false hits are shown with what stands around them. A seed makes sets too, from templates.
+//! misses and false hits are shown with what stands around them. A seed makes sets too, from templates, and values in disguise.
 
+mod evasion;
 mod generate;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,8 @@ struct Request {
     packs: bool,
     /// Sets are made, not read.
     generate: Option<u64>,
+    /// Values in disguise are made and looked for.
+    evasion: Option<u64>,
 }
 
 /// Texts of each set that a seed makes.
@@ -45,9 +48,22 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
                 let seed = arguments.next().context("which seed?")?;
                 request.generate = Some(seed.parse().context("a seed is a number")?);
             }
+            "--evasion" => {
+                let seed = arguments.next().context("which seed?")?;
+                request.evasion = Some(seed.parse().context("a seed is a number")?);
+            }
             option if option.starts_with('-') => bail!("accuracy has no option {option:?}"),
             path => request.paths.push(path.into()),
         }
+    }
+    if let Some(seed) = request.evasion {
+        let (table, _) = evasion::measured(seed, request.cases)?;
+        print!("{table}");
+        return if request.write {
+            write(Path::new(DOCUMENT), "evasion", &table)
+        } else {
+            Ok(())
+        };
     }
     ensure!(
         request.generate.is_some() || !request.paths.is_empty(),

@@ -36,6 +36,8 @@ cargo xtask accuracy FILE… [--cases] [--write] [--packs]
     docs/accuracy.md, with --packs for health and Europe too
 cargo xtask accuracy --generate SEED [FOLDER] [--cases] [--write] [--packs]
     the same over texts that the seed makes from templates; or the texts alone, written into a folder
+cargo xtask accuracy --evasion SEED [--cases] [--write]
+    how many values are found that the seed makes and writes in disguise, and of those in testdata/evasion.txt
 cargo xtask accuracy --corpus FOLDER… [--cases] [--write] [--packs]
     what is found in the text files of a folder, per MB
 cargo xtask exactness [--cuts N] [--seconds S] [--seed N] [--text N] [--keep-going] [--target-dir DIR]

@@ -29,9 +29,9 @@ const STEMS: &[&str] = &[
     "checkout", "contact", "contrase", "cred", "debit", "desk", "dial", "diners", "discover", "fax", "gsm", "handy",
     "hasl", "hasł", "heslo", "jcb", "jelsz", "jwt", "kaart", "kart", "kennwort", "key", "kodeord", "kort", "line",
     "losenord", "lozinka", "lösenord", "maestro", "mob", "movil", "mật", "num", "pager", "paid", "pan", "parol", "pat",
-    "pay", "ph", "puhelin", "purchase", "pw", "pääsy", "reach", "register", "ring", "salasana", "sandi", "secret",
-    "senha", "serv", "sifre", "sig", "sms", "social", "ss", "support", "tarjeta", "tel", "text", "tin", "tlf", "token",
-    "use", "viber", "visa", "voicemail", "wachtwoord", "whatsapp", "şifre", "κωδικ", "пароль", "סיסמ", "パスワード",
+    "pay", "ph", "puhelin", "purchase", "pw", "pääsy", "reach", "register", "ring", "rsvp", "salasana", "sandi", "secret",
+    "senha", "serv", "sifre", "sig", "sms", "social", "ss", "str", "support", "tarjeta", "tel", "text", "tin", "tlf", "token",
+    "use", "viber", "visa", "voicemail", "wachtwoord", "whats", "şifre", "κωδικ", "пароль", "סיסמ", "パスワード",
     "密", "비밀", "암호",
 ];
 

@@ -87,6 +87,7 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
 /// Whether signs make it a placeholder.
 fn is_marked(value: &[u8]) -> bool {
     let stands_for_one = match *value {
+        [b'$', b'0'..=b'9', ..] => !begins_with_dollar(value),
         [b'$' | b'{' | b'[' | b'<', ..] | [b'*'] | [b'*', b'*', ..] => true,
         // `%PASSWORD%`, `%(password)s`, `%s`
         [b'%', second, .., last] => last == b'%' || second == b'(' || value.len() <= 3,
@@ -105,9 +106,22 @@ fn holds_placeholder(value: &[u8]) -> bool {
             && PLACEHOLDERS.iter().any(|word| {
                 value
                     .get(at..at + word.len())
-                    .is_some_and(|same| same.eq_ignore_ascii_case(word.as_bytes()))
+                    .is_some_and(|same| same.eq_ignore_ascii_case(word.as_bytes()) && !is_jumbled(same))
             })
     })
+}
+
+/// Whether a capital follows a small letter: the word is there by chance, as in `l2iYOuRAfg8`.
+fn is_jumbled(word: &[u8]) -> bool {
+    word.windows(2)
+        .any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
+}
+
+/// Whether a dollar sign is part of the value. No variable begins with a digit, but hashes do, `$2b$12$…`, and prices.
+fn begins_with_dollar(value: &[u8]) -> bool {
+    let digits = value[1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let letters = value.get(1 + digits).is_some_and(u8::is_ascii_alphabetic);
+    value.len() >= 8 && letters && !value[2..].iter().any(|byte| matches!(byte, b'$' | b'/'))
 }
 
 #[rustfmt::skip]

@@ -54,12 +54,25 @@ pub(crate) fn before(behind: &[u8]) -> Option<Name> {
         });
     }
     let after_name = |byte| matches!(byte, b'"' | b'\'' | b'`' | b'\\' | b']' | b')' | b'*');
+    let equals = behind
+        .get(rest.len()..)
+        .is_some_and(|sign| sign.trim_ascii_start().starts_with(b"="));
     let rest = trim(trim(rest, blank), after_name);
-    // `name="password" value="…"`, and YAML's and JSON's `name` and `value`.
+    let rest = if equals { untyped(rest) } else { rest };
+    // `name="password" value="…"`, YAML's and JSON's `name` and `value`, and `--name … --value …`.
     let rest = match rest {
-        [field @ .., b'v' | b'V', b'a', b'l', b'u', b'e'] if ends_field(field) => trim(field, |byte| {
-            byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b',' | b'\\')
-        }),
+        [field @ .., b'v' | b'V', b'a', b'l', b'u', b'e'] if ends_field(field) => {
+            let field = field.strip_suffix(b" --").unwrap_or(field);
+            let between =
+                |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b',' | b'\\');
+            let between = field
+                .iter()
+                .rev()
+                .take(48)
+                .take_while(|byte| between(byte))
+                .count();
+            &field[..field.len() - between]
+        }
         rest => rest,
     };
     if foreign_password(rest) {
@@ -112,6 +125,36 @@ pub(crate) fn before(behind: &[u8]) -> Option<Name> {
     })
 }
 
+/// Without the type that stands between the name and its value: `apiKey: string =`, `token: Optional[str] =`, `key: &str =`, and
+/// Go's `apiKey string =`.
+fn untyped(rest: &[u8]) -> &[u8] {
+    let letters = rest
+        .iter()
+        .rev()
+        .take(8)
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
+    let (before, word) = rest.split_at(rest.len() - letters);
+    if !TYPES
+        .iter()
+        .any(|listed| word.eq_ignore_ascii_case(listed.as_bytes()))
+    {
+        return rest;
+    }
+    let of_type = |byte: &&u8| byte.is_ascii_alphabetic() || b"&'<[. ".contains(byte);
+    let within = before.iter().rev().take(24).take_while(of_type).count();
+    match &before[..before.len() - within] {
+        [name @ .., b'?', b':'] | [name @ .., b':'] if !name.ends_with(b":") => trim(name, blank),
+        _ => match before {
+            [.., byte, b' '] if byte.is_ascii_alphanumeric() => trim(before, blank),
+            _ => rest,
+        },
+    }
+}
+
+/// Of text, in the languages that write them after the name.
+pub(crate) const TYPES: &[&str] = &["string", "str"];
+
 /// Amazon's names of resources: `arn:aws:secretsmanager:us-west-2:123456789012:secret:name`.
 fn in_resource_name(rest: &[u8]) -> bool {
     let of_name = |byte: u8| is_alphanumeric(byte) | (byte == b':') | (byte == b'-');
@@ -132,9 +175,10 @@ fn reads([_, before]: [&[u8]; 2]) -> bool {
 
 /// Whether `value` is a field of its own after this, not the end of a longer name.
 fn ends_field(before: &[u8]) -> bool {
-    before
-        .last()
-        .is_some_and(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\''))
+    before.ends_with(b" --")
+        || before
+            .last()
+            .is_some_and(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\''))
 }
 
 /// Words for passwords with letters that ASCII lacks.
@@ -237,7 +281,14 @@ fn operator(bytes: &[u8], quoted: bool, spaced: bool) -> Option<(&[u8], Bond)> {
         }
         [rest @ .., b'|', b'|'] | [rest @ .., b'?', b'?'] if quoted => return Some((rest, Bond::Place)),
         rest if follows_flag(rest) => rest,
-        rest if (spaced || quoted) && follows_password(rest) => return Some((rest, Bond::Place)),
+        rest if (spaced || quoted) && follows_password(rest) => {
+            let bond = if sets_password(rest, quoted) {
+                Bond::Sign
+            } else {
+                Bond::Place
+            };
+            return Some((rest, bond));
+        }
         _ => return None,
     };
     Some((rest, Bond::Sign))
@@ -249,20 +300,48 @@ fn is_verb(all: &[u8], before: &[u8]) -> bool {
 }
 
 /// Whether the last word is one for passwords, after which a value may stand with nothing but a blank between:
-/// `requirepass …`, `machine … password …`, `WITH PASSWORD '…'`.
+/// `requirepass …`, `machine … password …`, `WITH PASSWORD '…'`, `ENV DB_PASSWORD …`.
 pub(crate) fn follows_password(bytes: &[u8]) -> bool {
-    const WORDS: [&[u8]; 5] = [b"pass", b"password", b"passwd", b"requirepass", b"pwd"];
+    const WORDS: [&[u8]; 7] = [
+        b"pass",
+        b"password",
+        b"passwd",
+        b"requirepass",
+        b"pwd",
+        b"passphrase",
+        b"passcode",
+    ];
+    let (before, word) = last_letters(bytes);
+    let alone = before
+        .last()
+        .is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b',' | b'/'));
+    (alone || is_set(before)) && WORDS.iter().any(|listed| word.eq_ignore_ascii_case(listed))
+}
+
+fn last_letters(bytes: &[u8]) -> (&[u8], &[u8]) {
     let letters = bytes
         .iter()
         .rev()
         .take(12)
         .take_while(|byte| byte.is_ascii_alphabetic())
         .count();
-    let (before, word) = bytes.split_at(bytes.len() - letters);
-    let alone = before
-        .last()
-        .is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b',' | b'/'));
-    alone && WORDS.iter().any(|listed| word.eq_ignore_ascii_case(listed))
+    bytes.split_at(bytes.len() - letters)
+}
+
+/// Whether the name that goes on after `before` is that of a variable which is set: `ENV`, Windows' `setx`, fish's `set -x`.
+fn is_set(before: &[u8]) -> bool {
+    const COMMANDS: [&[u8]; 4] = [b"ENV ", b"setx ", b"set -x ", b"set -gx "];
+    let of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+    let begun = before.iter().rev().take(48).take_while(of_name).count();
+    let before = &before[..before.len() - begun];
+    COMMANDS.iter().any(|command| before.ends_with(command))
+}
+
+/// Whether nothing but a password can follow the word for one: `ENV DB_PASSWORD …`, and SQL's `WITH PASSWORD '…'`.
+fn sets_password(bytes: &[u8], quoted: bool) -> bool {
+    let (before, _) = last_letters(bytes);
+    let with = before.len().checked_sub(5).and_then(|start| before.get(start..));
+    is_set(before) || (quoted && with.is_some_and(|with| with.eq_ignore_ascii_case(b"with ")))
 }
 
 /// Whether the last word is an option of a command: `--api-key`.

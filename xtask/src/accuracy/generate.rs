@@ -103,6 +103,20 @@ fn fill(template: &str, dice: &mut Dice, value: &dyn Fn(&str, &mut Dice) -> Resu
     Ok(filled)
 }
 
+/// A telephone number in a form that needs no words before it, or with a calling code.
+pub(super) fn phone(dice: &mut Dice) -> Result<String> {
+    Ok(person("phone", dice)?.0)
+}
+
+/// A token of any vendor.
+pub(super) fn token(dice: &mut Dice) -> Result<String> {
+    let forms: Vec<&str> = lines(FORMATS)
+        .filter_map(|line| line.split_once(' '))
+        .map(|(_, form)| form)
+        .collect();
+    from_form(dice.one_of(&forms), dice)
+}
+
 fn person(name: &str, dice: &mut Dice) -> Result<Value> {
     let phone = |kinds: &[char], dice: &mut Dice| {
         let forms: Vec<&str> = lines(PHONES).filter(|line| line.starts_with(kinds)).collect();
@@ -239,7 +253,7 @@ const LAST: &[&str] = &[
     "Lovelace", "Yılmaz", "Dubois", "Köhler", "Okafor", "O'Brien", "Jensen", "Sharma", "Smith", "Parker",
 ];
 
-fn address(dice: &mut Dice) -> String {
+pub(super) fn address(dice: &mut Dice) -> String {
     const LOCAL: &[&str] = &[
         "ada.lovelace",
         "tom_parker",
@@ -269,7 +283,7 @@ fn address(dice: &mut Dice) -> String {
     format!("{}@{}", dice.one_of(LOCAL), dice.one_of(DOMAIN))
 }
 
-fn social_security(dice: &mut Dice) -> String {
+pub(super) fn social_security(dice: &mut Dice) -> String {
     if dice.below(6) == 0 {
         let group = dice.one_of(&[50, 65, 70, 88, 90, 94, 99]);
         return format!("9{:02}-{group}-{:04}", dice.below(100), dice.below(9999) + 1);
@@ -289,7 +303,7 @@ const CARDS: &[(&str, usize)] = &[
     ("62", 16), ("62", 19), ("81", 16), ("2200", 16), ("97920", 16), ("509000", 16), ("606282", 16), ("506099", 16),
 ];
 
-fn card(dice: &mut Dice) -> String {
+pub(super) fn card(dice: &mut Dice) -> String {
     let (first, length) = dice.one_of(CARDS);
     let mut digits: Vec<u32> = first.chars().filter_map(|digit| digit.to_digit(10)).collect();
     while digits.len() < length - 1 {
@@ -320,7 +334,7 @@ fn card(dice: &mut Dice) -> String {
 }
 
 /// A value of a form: `[a-f0-9]{32}`, `<sk|rk>_live_…`, `~crc`; a backslash takes the next character as it is.
-fn from_form(form: &str, dice: &mut Dice) -> Result<String> {
+pub(super) fn from_form(form: &str, dice: &mut Dice) -> Result<String> {
     let mut value = String::new();
     let mut rest = form;
     while let Some(first) = rest.chars().next() {
@@ -403,9 +417,13 @@ fn base62(mut number: u32) -> String {
 }
 
 /// SplitMix64: the same for a seed on every machine.
-struct Dice(u64);
+pub(super) struct Dice(u64);
 
 impl Dice {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -413,11 +431,11 @@ impl Dice {
         mixed ^ mixed >> 31
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub(super) fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
 
-    fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
+    pub(super) fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len())]
     }
 }

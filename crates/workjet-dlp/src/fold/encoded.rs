@@ -12,8 +12,10 @@ use crate::base64;
 use crate::custom::Scratch;
 use crate::search::{Hit, Rules, Step, Window};
 
-/// Characters that decode to the shortest values worth a look.
-const LEAST: usize = 16;
+/// Characters that decode to the shortest values worth a look, ten digits, without padding.
+const LEAST: usize = 14;
+/// Characters of the shortest line, if another follows.
+const LEAST_LINE: usize = 16;
 /// Bytes of text that such a value takes.
 const LEAST_TEXT: usize = 6;
 
@@ -80,13 +82,13 @@ impl Piece {
                 at += 1;
                 continue;
             }
-            // A line of base64 is as long as a piece of it at least; what is shorter is a word.
+            // What is shorter is a word.
             let end = match bytes[at..] {
                 [b'\r', b'\n', ..] => 2,
                 [b'\n', ..] => 1,
                 _ => break,
             };
-            if at - line < LEAST || !bytes.get(at + end).is_some_and(|byte| base64::has(*byte)) {
+            if at - line < LEAST_LINE || !bytes.get(at + end).is_some_and(|byte| base64::has(*byte)) {
                 break;
             }
             at += end;

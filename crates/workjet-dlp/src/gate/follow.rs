@@ -187,12 +187,25 @@ fn name(ahead: &mut Ahead, bytes: &[u8], end: usize) {
         } else {
             let word = &bytes[at..at + letters(at)];
             if word.is_empty() || !is_of_verbs(word) {
+                if let Some(sign) = after_type(&bytes[at..]) {
+                    note_values(ahead, bytes, at + sign + 1);
+                }
                 return;
             }
             at += word.len();
             note_values(ahead, bytes, at);
         }
     }
+}
+
+/// Where the `=` stands behind a type of text: `&'static str =`, `Optional[str] =`.
+fn after_type(rest: &[u8]) -> Option<usize> {
+    /// More is never taken for a type.
+    const TYPE: usize = 64;
+    let of_type = |byte: &&u8| byte.is_ascii_alphabetic() || b"&'<[. \t>])*\"`\\".contains(byte);
+    let length = rest.iter().take(TYPE).take_while(of_type).count();
+    let named = || name::TYPES.iter().any(|listed| rest[..length].windows(listed.len()).any(|word| word.eq_ignore_ascii_case(listed.as_bytes())));
+    (rest.get(length) == Some(&b'=') && named()).then_some(length)
 }
 
 /// Whether the word is made of those that may stand between a name and its value.

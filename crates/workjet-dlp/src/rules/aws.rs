@@ -125,7 +125,8 @@ pub(super) fn secret_key(window: &Window<'_>, at: usize, memo: &mut Memo) -> Ver
         .into()
 }
 
-/// An assignment to a name such as `secret_access_key` or `aws_…`, or a key id within 200 bytes.
+/// An assignment to a name such as `secret_access_key` or `aws_…`, that name alone as in `aws configure set …`, or a key id
+/// within 200 bytes.
 fn is_announced(behind: &[u8]) -> bool {
     let assigned = behind
         .iter()
@@ -142,6 +143,10 @@ fn is_announced(behind: &[u8]) -> bool {
             " aws ",
         ])
     {
+        return true;
+    }
+    let named = || Words::within(behind, 32).end_with(&[" secret access key ", " secretaccesskey "]);
+    if matches!(behind.last(), Some(b' ' | b'\t')) && named() {
         return true;
     }
     let near = &behind[behind.len().saturating_sub(200)..];

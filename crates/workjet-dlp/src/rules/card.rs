@@ -109,7 +109,7 @@ fn card(
     let end = digits.end(length);
     let hexadecimal = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit());
     let embedded = hexadecimal(window.byte_before(at)) && hexadecimal(window.byte(end));
-    if embedded || is_part(window, at, end) {
+    if embedded || is_part(window, at, end) || follows_code_points(window.behind(at), said) {
         return None;
     }
     let listed = end - at == length && follows_large_number(window.behind(at), length);
@@ -197,6 +197,26 @@ fn is_list(number: &[u8]) -> bool {
     }
 }
 
+/// In a table of code points, four or five hexadecimal digits each, some have no letters: `538D 53BD 5401 5402 5403 5404`.
+/// `CC` is a word there by chance.
+fn follows_code_points(behind: &[u8], said: &mut Said<'_>) -> bool {
+    const LOOKED_AT: usize = 8;
+    let (mut rest, mut count, mut letters) = (behind, 0, false);
+    while count < LOOKED_AT {
+        let blanks = rest.len() - rest.trim_ascii_end().len();
+        rest = rest.trim_ascii_end();
+        let hexadecimal = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
+        let length = rest.iter().rev().take(6).take_while(hexadecimal).count();
+        if !(1..=2).contains(&blanks) || !matches!(length, 4 | 5) {
+            break;
+        }
+        let (before, point) = rest.split_at(rest.len() - length);
+        letters |= point.iter().any(u8::is_ascii_alphabetic) && point.iter().any(u8::is_ascii_digit);
+        (rest, count) = (before, count + 1);
+    }
+    count >= 2 && (letters || !said.payment())
+}
+
 /// In a table of 64-bit numbers one in a hundred looks like a card; the number before it hardly ever does as well.
 ///
 /// Shorter ones need a comma and a blank between, and may stand after a time in microseconds.
@@ -204,7 +224,7 @@ fn follows_large_number(behind: &[u8], length: usize) -> bool {
     let between = behind
         .iter()
         .rev()
-        .take_while(|byte| matches!(byte, b',' | b' ' | b'\n' | b'\r' | b'\t'))
+        .take_while(|byte| matches!(byte, b',' | b' ' | b'\n' | b'\r' | b'\t' | b'(' | b')'))
         .count();
     let before = &behind[..behind.len() - between];
     let digits = before
@@ -242,7 +262,17 @@ fn is_card(digits: Digits<'_>, length: usize, said: &mut Said<'_>) -> bool {
         !issuer.needs_word || said.payment()
     })
     .is_some()
-        || (prefix[0] != 1 && said.card())
+        || (prefix[0] != 1 && is_usual(digits.ends(), length) && said.card())
+}
+
+/// Whether the digits stand together or in the groups that are printed on cards: fours, and `4 6 5` or `4 6 4`. A number that
+/// only a word makes a card's may be an order's or a book's: `783-5374314-1579338`, `979-4-460-10972-2`.
+fn is_usual(ends: u32, length: usize) -> bool {
+    let within = ends & ((1 << length) - 1) & !1;
+    let fours = (1..length)
+        .step_by(4)
+        .fold(0, |bits, place| bits | 1 << (place + 3));
+    within == 0 || within == fours & ((1 << length) - 1) || (within == (1 << 4 | 1 << 10) && length < 16)
 }
 
 /// The lengths of the card numbers that begin with these digits, at most six, and need no word before them: a bit for each.

@@ -51,6 +51,9 @@ pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict
     let Some(sign) = known.local else {
         return Verdict::No;
     };
+    if is_in_authority(window.behind(at), &window.bytes[at..sign]) {
+        return Verdict::No;
+    }
     let domain = match known.domain {
         Some((of, domain)) if of == sign => domain,
         _ => match domain(window, sign) {
@@ -215,6 +218,21 @@ fn is_top_level(label: &[u8]) -> bool {
     };
     let encoded = text.len() > 4 && label[..4].eq_ignore_ascii_case(b"xn--") && !text.ends_with('-');
     encoded || (text.chars().all(|char| of_word(char) && !char.is_numeric()) && text.chars().nth(1).is_some())
+}
+
+/// Whether a password in a URL begins here, or a user who is nobody: of a repository, `git+ssh://git@host/path`, or a key that
+/// stands for a project, as in Sentry's addresses.
+fn is_in_authority(behind: &[u8], local: &[u8]) -> bool {
+    const LONGEST: usize = 64;
+    let of_user = |byte: &&u8| byte.is_ascii_graphic() && !b"/?#@\"'`<>\\,;()[]".contains(byte);
+    let user = behind.iter().rev().take(LONGEST).take_while(of_user).count();
+    let (before, user) = behind.split_at(behind.len() - user);
+    let Some(scheme) = before.strip_suffix(b"://") else {
+        return false;
+    };
+    let key = || local.len() == 32 && local.iter().all(u8::is_ascii_hexdigit);
+    let nobody = || scheme.ends_with(b"ssh") || [&b"git"[..], b"hg", b"svn"].contains(&local) || key();
+    user.contains(&b':') || (user.is_empty() && nobody())
 }
 
 /// Not `git@host:path`, `package@1.2.3-rc.one` or `icon@2x.png`.

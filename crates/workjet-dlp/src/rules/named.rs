@@ -343,7 +343,8 @@ const ANY: u8 = 1;
 const BARE: u8 = 2;
 const PARAMETER: u8 = 4;
 
-/// Where the next parameter of a form begins: at an `&` with a name and `=` after it. In a password an `&` is only that.
+/// Where the next parameter of a form begins: at an `&` with a name and `=` after it; or what an entity of HTML stands for, whose
+/// semicolon is not part of the value. In a password an `&` is only that.
 fn next_parameter(value: &[u8]) -> usize {
     let named = |rest: &[u8]| {
         let name = rest
@@ -355,7 +356,9 @@ fn next_parameter(value: &[u8]) -> usize {
     if !value.contains(&b'&') {
         return value.len();
     }
-    let begins = |at: &usize| value[*at] == b'&' && named(&value[at + 1..]);
+    // What ends a quotation in HTML.
+    let entity = |rest: &[u8]| [&b"quot"[..], b"#34", b"#39", b"apos", b"lt", b"gt"].contains(&rest);
+    let begins = |at: &usize| value[*at] == b'&' && (named(&value[at + 1..]) || entity(&value[at + 1..]));
     (0..value.len()).find(begins).unwrap_or(value.len())
 }
 
@@ -388,6 +391,16 @@ fn is_secret(value: &[u8], quoted: bool) -> bool {
         && !is_placeholder(value)
         && !is_wordy(value)
         && !is_code(value, quoted)
+        && (quoted || !is_variable(value))
+}
+
+/// `x86_cpu_index_1_edx`: many short parts, each a word or a number, or a word with a number after it.
+fn is_variable(value: &[u8]) -> bool {
+    let of_part = |part: &[u8]| {
+        let letters = part.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+        part.len() <= 8 && part[letters..].iter().all(u8::is_ascii_digit)
+    };
+    value.iter().filter(|byte| **byte == b'_').count() >= 3 && value.split(|byte| *byte == b'_').all(of_part)
 }
 
 /// Whether the value alone says that it is one: what stands next to a name need not be its value.
@@ -456,7 +469,7 @@ fn is_technical(value: &[u8]) -> bool {
         "curve25519",
     ];
     static BEGINNINGS: Pairs = Pairs::beginning(NAMES);
-    if value.len() > 24 || value.len() < 2 {
+    if value.len() > 28 || value.len() < 2 {
         return false;
     }
     let named = BEGINNINGS.contain(value)
@@ -471,6 +484,22 @@ fn is_technical(value: &[u8]) -> bool {
         && rest.first() == Some(&b'.')
         && rest.get(1).is_some_and(u8::is_ascii_digit);
     named || version
+}
+
+/// Where a secret is kept: `vault:secret/data/app#key`, `projects/123/secrets/app/versions/1`. Three words or numbers and more
+/// between slashes.
+fn is_way(value: &[u8]) -> bool {
+    let place = value.strip_prefix(b"vault:").unwrap_or(value);
+    let of_place = |part: &[u8]| {
+        let part = part.split(|byte| *byte == b'#').next().unwrap_or_default();
+        let number = !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+        let letters = part
+            .iter()
+            .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_'));
+        part.len() <= 24 && (number || letters)
+    };
+    let parts = || place.split(|byte| *byte == b'/');
+    parts().count() >= 3 && parts().all(of_place) && parts().any(is_wordy)
 }
 
 /// Letters that change their case too often for the words of a name.
@@ -505,6 +534,7 @@ fn is_code(value: &[u8], quoted: bool) -> bool {
         value.starts_with(b"arn:")
             || (value.starts_with(b"/") && !encoded())
             || value.starts_with(b"./")
+            || is_way(value)
             || value.windows(3).any(|window| window == b"://")
     };
     let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');

@@ -445,7 +445,7 @@ struct Number {
     one_separator: bool,
     /// The separator after the first, if all of those are the same.
     later_separators: [u8; 1],
-    /// After a letter and a hyphen: `R-07161-27322`.
+    /// After a letter and a hyphen or a slash: `R-07161-27322`, `news/0104/010417`.
     glued: bool,
     /// Pairs of digits in a longer row, such as a dump of bytes.
     in_row: bool,
@@ -466,7 +466,7 @@ impl Number {
             separator: None,
             one_separator: true,
             later_separators: [0],
-            glued: is_glued(window, at),
+            glued: is_glued(window, at) || is_in_path(window, at),
             in_row: is_in_row(window.behind(at)),
             in_list: matches!(window.behind(at), [.., b'0'..=b'9', b' ']),
         }
@@ -580,7 +580,9 @@ impl Number {
         }
         let grouped =
             is_north_american_grouping(lengths) || (matches!(lengths, [3, 7]) && self.parenthesis == Some(0));
-        let separated = self.separator != Some(b'/') && (self.separator != Some(b'.') || self.one_separator);
+        // `201/555-0123`, but no dates and fractions.
+        let slash = self.separator == Some(b'/') && (lengths.len() != 3 || self.later_separators != [b'-']);
+        let separated = !slash && (self.separator != Some(b'.') || self.one_separator);
         let listed = !self.said && self.in_list && self.separator == Some(b' ') && self.parenthesis.is_none();
         if grouped && north_american(digits) && separated && !listed {
             return Some(if self.said {
@@ -605,7 +607,9 @@ impl Number {
             digits,
             [2, 1, 4, 7, 4, 8, 3, 6, 4, 7 | 8] | [4, 2, 9, 4, 9, 6, 7, 2, 9, 5 | 6]
         );
-        let varied = !limit && digits.iter().any(|digit| *digit != digits[0]);
+        // `let i = 1000000`
+        let round = self.groups == 1 && digits[0] != 0 && digits.ends_with(&[0; 5]);
+        let varied = !limit && !round && digits.iter().any(|digit| *digit != digits[0]);
         let length = if self.groups == 1 { 7..=13 } else { 7..=15 };
         let decimal =
             self.separator == Some(b'.') && matches!(lengths, [_, _]) && !matches!(lengths, [3..=4, 4]);
@@ -708,15 +712,23 @@ fn north_american(digits: &[u8]) -> bool {
     local.len() == 10 && (fictional || (a >= 2 && b <= 8 && x >= 2 && !(y == 1 && z == 1)))
 }
 
-/// `2024-05-17`, `17 05 2024`, `20240517`.
+/// `2024-05-17`, `17 05 2024`, `20240517`, and from one year to another.
 fn is_date(digits: &[u8], lengths: &[usize]) -> bool {
     let year = |digits: &[u8]| matches!(digits, [1, 9, ..] | [2, 0, ..]);
     match lengths {
         [4, 1..=2, 1..=2, ..] => year(digits),
-        [8] => year(digits),
+        [8] => year(digits) && is_day(&digits[4..]),
+        // `2017-2022`
+        [4, 4] => year(digits) && year(&digits[4..]),
         [1..=2, 1..=2, 4, ..] => year(&digits[lengths[0] + lengths[1]..]),
         _ => false,
     }
+}
+
+/// Whether month and day may be these.
+fn is_day(digits: &[u8]) -> bool {
+    let number = |at: usize| 10 * digits[at] + digits[at + 1];
+    (1..=12).contains(&number(0)) && (1..=31).contains(&number(2))
 }
 
 fn is_varied_pairs(digits: &[u8]) -> bool {
@@ -740,7 +752,13 @@ fn is_varied_pairs(digits: &[u8]) -> bool {
 }
 
 fn is_in_row(behind: &[u8]) -> bool {
+    // Two blanks stand in the middle of a line.
+    let behind = match behind {
+        [.., b' ', b' '] => &behind[..behind.len() - 1],
+        _ => behind,
+    };
     behind.ends_with(b"hex!(\"")
+        || behind.ends_with(b"Buffer ")
         || matches!(behind, [.., before, a, b, b' '] if !before.is_ascii_alphanumeric() && a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
 }
 
@@ -750,6 +768,11 @@ fn is_glued(window: &Window<'_>, at: usize) -> bool {
         && window
             .byte_before(at - 1)
             .is_some_and(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// After a letter and a slash: `news/0104/010417`.
+fn is_in_path(window: &Window<'_>, at: usize) -> bool {
+    matches!(window.behind(at), [.., before, b'/'] if before.is_ascii_alphanumeric())
 }
 
 /// `Tel-030 901820`
@@ -776,14 +799,32 @@ pub(super) fn is_announced(window: &Window<'_>, at: usize, topics: &mut Topics) 
     }
     words_before(window, at, at, topics)
         || is_lettered(window, at)
-        || previous_number(window, at).is_some_and(|previous| words_before(window, at, previous, topics))
+        || previous_number(window, at).is_some_and(|previous| {
+            let before_that = || previous_number(window, previous);
+            words_before(window, at, previous, topics)
+                || before_that().is_some_and(|place| words_before(window, at, place, topics))
+        })
 }
 
 /// Whether words before `at` say so. They have been read up to `now`.
 fn words_before(window: &Window<'_>, now: usize, at: usize, topics: &mut Topics) -> bool {
     const REACH: usize = 56;
     const NEAR: usize = 28;
+    /// Directly before a number they say what else it is.
+    const OTHERS: [&str; 12] = [
+        "version", "build", "port", "range", "isbn", "ean", "ein", "invoice", "elapsed", "id", "imei", "uuid",
+    ];
     let bytes = window.bytes;
+    let last = word_before(bytes, at);
+    let other = last.is_some_and(|(start, word)| {
+        start + 12 >= at
+            && OTHERS
+                .iter()
+                .any(|other| word.eq_ignore_ascii_case(other.as_bytes()))
+    });
+    if other {
+        return false;
+    }
     let near = &bytes[at.saturating_sub(REACH)..at];
     if is_foreign(near) {
         return true;
@@ -791,7 +832,11 @@ fn words_before(window: &Window<'_>, now: usize, at: usize, topics: &mut Topics)
     // The words must stand close: another number between belongs to them instead.
     let mut said = |topic: Topic, reach: usize| {
         let since = topics.since(bytes, now, at, topic, reach);
-        since.is_some_and(|since| leading(since, |byte| byte.wrapping_sub(b'0') >= 10) == since.len())
+        // The tag that closes `<phone>` says nothing about what follows.
+        let closes = |since: &[u8]| bytes[..at - since.len()].ends_with(b"</");
+        since.is_some_and(|since| {
+            leading(since, |byte| byte.wrapping_sub(b'0') >= 10) == since.len() && !closes(since)
+        })
     };
     // A name may stand between, if a sign sets the number off: `Emergency contact: Ada Lovelace (…)`.
     let set_off =
@@ -803,7 +848,6 @@ fn words_before(window: &Window<'_>, now: usize, at: usize, topics: &mut Topics)
         const LINKS: [&str; 11] = [
             "at", "on", "to", "is", "under", "via", "me", "us", "him", "her", "them",
         ];
-        let last = word_before(bytes, at);
         last.is_some_and(|(_, word)| {
             LINKS
                 .iter()
@@ -882,7 +926,9 @@ fn is_lettered(window: &Window<'_>, at: usize) -> bool {
 /// Where the telephone number begins that this one is joined to: `call … or …`, `Tel. … / …`.
 fn previous_number(window: &Window<'_>, at: usize) -> Option<usize> {
     const LONGEST: usize = 24;
-    const BETWEEN: usize = 10;
+    const BETWEEN: usize = 12;
+    /// What a second number is for.
+    const PLACES: [&str; 3] = ["home", "work", "office"];
     const JOINTS: &[&[u8]] = &[
         b"and", b"or", b"/", b",", b"&", b"|", b";", b"oder", b"und", b"ou", b"et", b"y", b"o", b"e",
     ];
@@ -891,7 +937,15 @@ fn previous_number(window: &Window<'_>, at: usize) -> Option<usize> {
         .rev()
         .find(|place| bytes[*place].is_ascii_digit())?
         + 1;
-    if !JOINTS.contains(&bytes[end..at].trim_ascii()) {
+    let joint = bytes[end..at].trim_ascii();
+    let label = joint.strip_suffix(b":").unwrap_or(joint);
+    let place = PLACES.iter().find_map(|place| {
+        let start = label.len().checked_sub(place.len())?;
+        label[start..]
+            .eq_ignore_ascii_case(place.as_bytes())
+            .then(|| label[..start].trim_ascii())
+    });
+    if !JOINTS.contains(&place.unwrap_or(joint)) {
         return None;
     }
     let of_number = |byte: &&u8| byte.is_ascii_digit() || b"+() -./".contains(byte);
@@ -909,7 +963,7 @@ fn previous_number(window: &Window<'_>, at: usize) -> Option<usize> {
 #[rustfmt::skip]
 pub(super) const PHONE_WORDS: &[&str] = &[
     " phone ", " phones ", " telephone ", " tel ", " telefon ", " mobile ", " cell ", " cellphone ",
-    " fax ", " desk ", " whatsapp ", " sms ", " handy ", " phonenumber ", " mob ", " call ", " dial ",
+    " fax ", " desk ", " whatsapp ", " whats app ", " sms ", " handy ", " phonenumber ", " mob ", " call ", " dial ",
     " hotline ", " voicemail ", " landline ", " helpline ", " pager ", " direct line ", " office line ",
     " phone line ", " support line ", " contact number ", " contact no ", " customer service ",
     " customer support ", " emergency contact ", " my number ", " his number ", " her number ",
@@ -919,7 +973,8 @@ pub(super) const PHONE_WORDS: &[&str] = &[
     " puhelin ", " telefone ", " on signal ", " telegram ", " viber ", " ph ", " fon ", " telf ", " tfno ", " tlfn ",
     " telefonnr ", " telefoonnummer ", " telefonu ", " mobiel ", " mobiltelefon ", " kontaktnummer ", " anrufen ",
     " rufen sie ", " ruf ", " erreichbar ", " appelez ", " appeler ", " rappelez ", " joindre ", " llame ", " llamar ",
-    " llamenos ", " llamame ", " chiamare ", " chiamate ", " chiami ", " ligue ", " ligar ", " msisdn ", " callback ",
+    " llamenos ", " llamame ", " chiamare ", " chiamate ", " chiami ", " ligue ", " ligar ", " msisdn ",
+    " callback number ", " callback phone ",
 ];
 
 #[rustfmt::skip]
@@ -931,7 +986,7 @@ pub(super) const CALLING_WORDS: &[&str] = &[
 /// Directly before the number.
 #[rustfmt::skip]
 pub(super) const LAST_WORDS: &[&str] = &[
-    " registered ", " contact ", " ring ", " called ", " phoned ", " texted ", " calling ",
+    " registered ", " contact ", " ring ", " called ", " phoned ", " texted ", " calling ", " callback ", " rsvp ",
 ];
 
 /// A space, `ext.`, a space and digits.

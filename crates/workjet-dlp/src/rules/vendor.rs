@@ -211,7 +211,10 @@ impl Format {
         if self.exact {
             match window.byte(end) {
                 None if !window.last => return Verdict::More,
-                Some(next) if (self.alphabet)(next) || next.is_ascii_alphanumeric() => return Verdict::No,
+                // A full stop ends a sentence: no token of fixed length ends with a dot.
+                Some(next) if (self.alphabet)(next) && next != b'.' || next.is_ascii_alphanumeric() => {
+                    return Verdict::No;
+                }
                 _ => {}
             }
         }

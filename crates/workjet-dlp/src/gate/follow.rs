@@ -204,7 +204,13 @@ fn after_type(rest: &[u8]) -> Option<usize> {
     const TYPE: usize = 64;
     let of_type = |byte: &&u8| byte.is_ascii_alphabetic() || b"&'<[. \t>])*\"`\\".contains(byte);
     let length = rest.iter().take(TYPE).take_while(of_type).count();
-    let named = || name::TYPES.iter().any(|listed| rest[..length].windows(listed.len()).any(|word| word.eq_ignore_ascii_case(listed.as_bytes())));
+    let named = || {
+        name::TYPES.iter().any(|listed| {
+            rest[..length]
+                .windows(listed.len())
+                .any(|word| word.eq_ignore_ascii_case(listed.as_bytes()))
+        })
+    };
     (rest.get(length) == Some(&b'=') && named()).then_some(length)
 }
 

@@ -62,7 +62,7 @@ impl ByteSet {
             std::iter::from_fn(move || {
                 let next = bits.trailing_zeros() as u8;
                 bits &= bits.wrapping_sub(1);
-                (next < 64).then_some(64 * word + next)
+                (next < 64).then(|| 64 * word + next)
             })
         })
     }

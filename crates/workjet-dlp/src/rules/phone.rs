@@ -112,7 +112,10 @@ fn in_groups(window: &Window<'_>, at: usize, said: bool) -> Verdict {
             if opened {
                 number.parenthesis = Some(number.groups);
             }
-            if (opened && number.groups == 0 && digits <= 2) || number.can_go_on(&window.bytes[first..here]) {
+            let more = &window.bytes[first..here];
+            // An area of two digits may be written so, but no calling code begins with 0.
+            let area = opened && number.groups == 0 && digits <= 2 && !(number.plus && more.starts_with(b"0"));
+            if area || number.can_go_on(more) {
                 return Verdict::More;
             }
             break;

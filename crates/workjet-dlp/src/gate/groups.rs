@@ -12,13 +12,24 @@ use super::sieve::{KINDS, PAIRS, Shape, WIDTH, pairs};
 const TOGETHER: usize = KINDS - 1;
 
 /// Trials of the search, with costs that are quick to compute and then with those of real text.
-const TRIALS: [u64; 2] = [100_000, 6_000];
+const TRIALS: [u64; 2] = [60_000, 8_000];
+
+/// Searches that begin with other random numbers.
+const SEARCHES: u64 = 6;
 
 /// For each lead, which of its alternatives is looked for and the kind that it is of.
 type Arrangement = Vec<(usize, usize)>;
 
-fn arrange(shapes: &[Vec<Shape>]) -> Arrangement {
-    let (guess, text) = (Guess::new(), Text::new());
+/// The best of several searches, and how often it lets something through in a thousand bytes of text.
+fn arrange(shapes: &[Vec<Shape>]) -> (Arrangement, f64) {
+    let text = Text::new();
+    let searches = (1..=SEARCHES).map(|seed| arrange_once(shapes, &text, seed));
+    let best = searches.min_by(|some, other| some.1.total_cmp(&other.1));
+    best.expect("there is a search")
+}
+
+fn arrange_once(shapes: &[Vec<Shape>], text: &Text, seed: u64) -> (Arrangement, f64) {
+    let guess = Guess::new();
     let leads: Vec<Vec<Halves>> = shapes
         .iter()
         .map(|alternatives| alternatives.iter().map(Halves::of).collect())
@@ -52,17 +63,20 @@ fn arrange(shapes: &[Vec<Shape>]) -> Arrangement {
         .collect();
     let rest: Vec<usize> = order.into_iter().filter(|lead| taken[*lead].is_none()).collect();
     guess.put_in(&mut taken, &rest);
-    let taken = guess.improve(taken, &rest, TRIALS[0]);
+    let taken = guess.improve(taken, &rest, TRIALS[0], seed);
     let real = Search {
         leads: &leads,
         // Not all texts are like those that were counted.
         cost: &|halves| text.cost(halves) + (guess.cost)(halves) / 4.0,
     };
-    let taken = real.improve(taken, &rest, TRIALS[1]);
-    taken
-        .into_iter()
-        .map(|taken| taken.expect("all were put in"))
-        .collect()
+    let mut taken = real.improve(taken, &rest, TRIALS[1], seed);
+    let text = Search {
+        leads: &leads,
+        cost: &|halves| text.cost(halves),
+    };
+    let cost = text.put_in(&mut taken, &[]);
+    let taken = taken.into_iter().map(|taken| taken.expect("all were put in"));
+    (taken.collect(), 1000.0 * cost)
 }
 
 struct Search<'a> {
@@ -104,8 +118,9 @@ impl Search<'_> {
         mut taken: Vec<Option<(usize, usize)>>,
         rest: &[usize],
         trials: u64,
+        seed: u64,
     ) -> Vec<Option<(usize, usize)>> {
-        let mut state = 0x2545_F491_4F6C_DD1D_u64;
+        let mut state = 0x2545_F491_4F6C_DD1D_u64.wrapping_mul(seed);
         let mut below = |limit: usize| {
             state ^= state << 13;
             state ^= state >> 7;
@@ -127,7 +142,7 @@ impl Search<'_> {
                 }
             }
             let other_cost = self.put_in(&mut other, &out);
-            let patience = 0.02 * (trials - trial) as f64 / trials as f64;
+            let patience = 0.1 * ((trials - trial) as f64 / trials as f64).powi(2);
             if other_cost <= cost * (1.0 + patience * below(1000) as f64 / 1000.0) {
                 (cost, taken) = (other_cost, other);
             }
@@ -192,7 +207,7 @@ struct Text {
 
 impl Text {
     /// More than these are hardly ever met.
-    const MOST: usize = 12_000;
+    const MOST: usize = 6_000;
 
     fn new() -> Self {
         let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
@@ -323,7 +338,9 @@ fn the_leads_are_arranged() {
         return;
     }
     let mut text = header + "#[rustfmt::skip]\npub(super) static ARRANGED: &[(u8, u8)] = &[\n";
-    for line in arrange(&leads).chunks(16) {
+    let (arranged, marked) = arrange(&leads);
+    println!("{marked:.1} places in a thousand are looked at once more");
+    for line in arranged.chunks(16) {
         let line: Vec<String> = line
             .iter()
             .map(|(which, kind)| format!("({which}, {kind})"))

@@ -114,7 +114,8 @@ fn in_groups(window: &Window<'_>, at: usize, said: bool) -> Verdict {
             }
             let more = &window.bytes[first..here];
             // An area of two digits may be written so, but no calling code begins with 0.
-            let area = opened && number.groups == 0 && digits <= 2 && !(number.plus && more.starts_with(b"0"));
+            let area =
+                opened && number.groups == 0 && digits <= 2 && !(number.plus && more.starts_with(b"0"));
             if area || number.can_go_on(more) {
                 return Verdict::More;
             }
@@ -256,6 +257,9 @@ fn north_american_form(window: &Window<'_>, at: usize) -> Option<usize> {
 /// The digits of `(+49)` after its plus.
 fn calling_code<'t>(window: &Window<'t>, at: usize) -> Result<Option<&'t [u8]>, NotYet> {
     let rest = &window.bytes[at..];
+    if rest.starts_with(b"0") {
+        return Ok(None);
+    }
     let digits = rest
         .iter()
         .take(4)

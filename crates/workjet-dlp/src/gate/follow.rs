@@ -104,17 +104,16 @@ fn follows_escape(bytes: &[u8], at: usize) -> bool {
     matches!(bytes[..at], [.., b'\\', b'n' | b't' | b'r'])
 }
 
-/// Sixteen bytes that may all belong to a token, at every eighth place.
+/// Sixteen bytes of base 64, at every eighth place.
 pub(super) fn row(ahead: &mut Ahead, bytes: &[u8], at: usize) {
     let Some(sixteen) = bytes.get(at..at + ROW) else {
         return;
     };
-    first_part(ahead, bytes, at, sixteen);
-    let belongs = |byte: &u8| is(OF_BASE64, *byte);
-    if !sixteen.iter().all(belongs) {
-        return;
+    // Near the end of a block more may be told than there is.
+    if sixteen.iter().all(|byte| is(OF_BASE64, *byte)) {
+        first_part(ahead, bytes, at, sixteen);
+        forty(ahead, bytes, at);
     }
-    forty(ahead, bytes, at);
 }
 
 /// The first part of a token: a capital and two dozen letters and digits, then a dot. In it are sixteen in a row, before which
@@ -173,9 +172,12 @@ fn name(ahead: &mut Ahead, bytes: &[u8], end: usize) {
         rest.take_while(|byte| byte.is_ascii_alphabetic()).count()
     };
     let end = end + letters(end);
-    let before = &bytes[..end.min(bytes.len())];
-    if name::follows_flag(before) || name::follows_password(before) {
-        note_values(ahead, bytes, end);
+    // Next to an option or a word for passwords.
+    if bytes.get(end).is_some_and(|byte| is(AFTER_OPERATOR, *byte)) {
+        let before = &bytes[..end];
+        if name::follows_flag(before) || name::follows_password(before) {
+            note_values(ahead, bytes, end);
+        }
     }
     let mut at = end;
     while let Some(byte) = bytes.get(at).filter(|_| at < end + BETWEEN) {
@@ -202,8 +204,12 @@ fn name(ahead: &mut Ahead, bytes: &[u8], end: usize) {
 fn after_type(rest: &[u8]) -> Option<usize> {
     /// More is never taken for a type.
     const TYPE: usize = 64;
+    let near = &rest[..rest.len().min(TYPE)];
+    if !near.contains(&b'=') {
+        return None;
+    }
     let of_type = |byte: &&u8| byte.is_ascii_alphabetic() || b"&'<[. \t>])*\"`\\".contains(byte);
-    let length = rest.iter().take(TYPE).take_while(of_type).count();
+    let length = near.iter().take_while(of_type).count();
     let named = || {
         name::TYPES.iter().any(|listed| {
             rest[..length]
@@ -211,7 +217,7 @@ fn after_type(rest: &[u8]) -> Option<usize> {
                 .any(|word| word.eq_ignore_ascii_case(listed.as_bytes()))
         })
     };
-    (rest.get(length) == Some(&b'=') && named()).then_some(length)
+    (near.get(length) == Some(&b'=') && named()).then_some(length)
 }
 
 /// Whether the word is made of those that may stand between a name and its value.

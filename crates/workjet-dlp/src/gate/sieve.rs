@@ -4,7 +4,7 @@
 //! fits one table entry of a byte, and the kinds that fit a place are the intersection of four entries. The sets of a kind are
 //! widened to products of half-bytes, which lets sixteen-entry shuffles look them up, 32 bytes at a time where the machine has
 //! AVX2, and 16 in WebAssembly that is built with vectors; everywhere else one table of 256 entries gives the same answer.
-//! Numbers, `@` and long rows without blanks are told by ranges of bytes in the same pass.
+//! Numbers, `@`, `[` and long rows of base 64 are told in the same pass.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(crate) const WORDS: usize = BLOCK / 64;
 /// A bit for each place of a block.
 pub(crate) type Places = [u64; WORDS];
 
-/// Half as many bytes in a row may all belong to a token where a row begins; the second half follows.
+/// Bytes of base 64 that make a row.
 pub(crate) const ROW: usize = 16;
 
 /// Bytes from a first digit on that are digits, or stand between digits, where a number begins. None is shorter.
@@ -107,8 +107,7 @@ pub(crate) struct Sifted {
     pub(crate) brackets: Places,
     /// A digit, none before it, and [`NUMBER`] bytes of a number from it on.
     pub(crate) numbers: Places,
-    /// Sixteen bytes without blanks, controls, quotes, parentheses, commas and bytes beyond ASCII. Every eighth place alone is
-    /// told.
+    /// Sixteen bytes of base 64. Every eighth place alone is told.
     pub(crate) rows: Places,
     /// A bit for each word in which something but leads is told.
     pub(crate) busy: u16,
@@ -315,11 +314,14 @@ pub(crate) struct Sieve {
 #[derive(Clone, Debug)]
 struct Nibbles {
     /// For each of the four bytes, the low and the high half.
-    low: [[u8; 16]; WIDTH],
-    high: [[u8; 16]; WIDTH],
+    low: [Table; WIDTH],
+    high: [Table; WIDTH],
     /// For each of [`PAIRS`], the low halves of both, by exclusive or.
-    pairs: [[u8; 16]; PAIRS.len()],
+    pairs: [Table; PAIRS.len()],
 }
+
+/// Something for each half-byte, twice: shuffles of 32 bytes look up each half of theirs in a half of it.
+type Table = [u8; 32];
 
 /// Bytes whose low halves are looked at together as well: four letters of one shape are then told from one letter each of four.
 /// Letters and capitals have the same low halves.
@@ -342,9 +344,9 @@ impl Sieve {
             sets: [[ByteSet::NONE; WIDTH]; KINDS],
             ruled_out: Box::new([!0; 256]),
             nibbles: Nibbles {
-                low: [[0; 16]; WIDTH],
-                high: [[0; 16]; WIDTH],
-                pairs: [[0; 16]; PAIRS.len()],
+                low: [[0; 32]; WIDTH],
+                high: [[0; 32]; WIDTH],
+                pairs: [[0; 32]; PAIRS.len()],
             },
             fours: Arc::new(Fours {
                 fours: [0; _],
@@ -368,7 +370,7 @@ impl Sieve {
         }
         for (pair, of) in self.nibbles.pairs.iter_mut().zip(pairs(&shape)) {
             for (together, kinds) in pair.iter_mut().enumerate() {
-                *kinds |= ((of >> together & 1) as u8) << kind;
+                *kinds |= ((of >> (together % 16) & 1) as u8) << kind;
             }
         }
     }
@@ -378,8 +380,10 @@ impl Sieve {
         for (kind, sets) in self.sets.iter().enumerate() {
             for (place, set) in sets.iter().enumerate() {
                 for byte in set.iter() {
-                    self.nibbles.low[place][usize::from(byte & 15)] |= 1 << kind;
-                    self.nibbles.high[place][usize::from(byte >> 4)] |= 1 << kind;
+                    for half in [0, 16] {
+                        self.nibbles.low[place][half + usize::from(byte & 15)] |= 1 << kind;
+                        self.nibbles.high[place][half + usize::from(byte >> 4)] |= 1 << kind;
+                    }
                 }
             }
         }
@@ -458,9 +462,6 @@ fn is_after_digit(bytes: &[u8], at: usize) -> bool {
         .is_some_and(|before| bytes[before].is_ascii_digit())
 }
 
-/// The least byte of a row.
-const LEAST_OF_ROW: u8 = b'+';
-
 const DIGIT: u8 = 1;
 const OF_NUMBER: u8 = 2;
 const OF_ROW: u8 = 4;
@@ -481,7 +482,7 @@ static CLASSES: [u8; 256] = {
         if matches!(byte, b'0'..=b'9' | b'+' | b'(' | b')' | b' ' | b'-' | b'.' | b'/') {
             class |= OF_NUMBER;
         }
-        if byte >= LEAST_OF_ROW && byte < 128 {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'+' | b'=') {
             class |= OF_ROW;
         }
         classes[byte as usize] = class;
@@ -492,21 +493,40 @@ static CLASSES: [u8; 256] = {
     }
 };
 
-/// For a low and a high half-byte: a bit for each high half, so that both have one in common if the byte is of a number.
+/// For a low and a high half-byte what they are of: both have a bit of [`NUMBER_BITS`] in common if the byte may stand in a
+/// number, and one above these if it may stand in a row.
 #[cfg(any(target_arch = "x86_64", target_feature = "simd128"))]
-const OF_NUMBER_NIBBLES: [[u8; 16]; 2] = {
-    let mut tables = [[0; 16]; 2];
+const CLASS_NIBBLES: [Table; 2] = {
+    let mut tables = [[0; 32]; 2];
     let mut byte = 0;
     while byte < 128 {
+        let (low, high) = (byte & 15, byte >> 4);
+        let mut bits = 0;
         if CLASSES[byte] & OF_NUMBER != 0 {
             // They are of two high halves, 2 and 3.
-            tables[0][byte & 15] |= 1 << (byte >> 4);
-            tables[1][byte >> 4] |= 1 << (byte >> 4);
+            bits |= 1 << (high - 2);
+        }
+        if CLASSES[byte] & OF_ROW != 0 {
+            // Of these too; capitals and small letters have the same low halves.
+            bits |= if high < 4 {
+                4 << (high - 2)
+            } else {
+                16 << (high & 1)
+            };
+        }
+        let mut half = 0;
+        while half < 32 {
+            tables[0][half + low] |= bits;
+            tables[1][half + high] |= bits;
+            half += 16;
         }
         byte += 1;
     }
     tables
 };
+
+#[cfg(any(target_arch = "x86_64", target_feature = "simd128"))]
+const NUMBER_BITS: u8 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -601,7 +621,7 @@ mod tests {
                 prop_assert!(!number || has(&plain.numbers, place));
                 let row = place % 8 == 0
                     && at + ROW <= bytes.len()
-                    && ahead(ROW).all(|byte| (b'+'..128).contains(&byte));
+                    && ahead(ROW).all(|byte| byte.is_ascii_alphanumeric() || b"/+=".contains(&byte));
                 prop_assert!(!row || has(&plain.rows, place));
                 // Near the block's end the worst is assumed.
                 if place + ROW <= BLOCK {

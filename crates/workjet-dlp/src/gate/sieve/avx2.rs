@@ -4,14 +4,14 @@
 //! have already bounded. The twin is `Sieve::sift_plainly`, and a property test compares the two.
 
 use std::arch::x86_64::{
-    __m256i, _mm_set_epi64x, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8,
-    _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
-    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_xor_si256,
+    __m256i, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_cmpgt_epi8, _mm256_loadu_si256,
+    _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8,
+    _mm256_srli_epi16, _mm256_xor_si256,
 };
 
 use super::{
-    BLOCK, BLOCK_VIEW, Bytes, Fours, LEAST_OF_ROW, Nibbles, OF_NUMBER_NIBBLES, PAIRS, Sifted, TOGETHER,
-    WIDTH, WORDS, is_after_digit,
+    BLOCK, BLOCK_VIEW, Bytes, CLASS_NIBBLES, Fours, NUMBER_BITS, Nibbles, PAIRS, Sifted, TOGETHER, WIDTH,
+    WORDS, is_after_digit,
 };
 
 /// Bytes of one step.
@@ -92,7 +92,7 @@ struct Tables {
     low: [__m256i; WIDTH],
     high: [__m256i; WIDTH],
     pairs: [__m256i; PAIRS.len()],
-    of_number: [__m256i; 2],
+    class: [__m256i; 2],
 }
 
 /// A bit for each of 32 places, or 64.
@@ -151,10 +151,10 @@ impl Tables {
     #[target_feature(enable = "avx2")]
     fn new(nibbles: &Nibbles) -> Self {
         Self {
-            low: [0, 1, 2, 3].map(|place: usize| twice(&nibbles.low[place])),
-            high: [0, 1, 2, 3].map(|place: usize| twice(&nibbles.high[place])),
-            pairs: [0, 1, 2, 3].map(|pair: usize| twice(&nibbles.pairs[pair])),
-            of_number: OF_NUMBER_NIBBLES.map(|table| twice(&table)),
+            low: [0, 1, 2, 3].map(|place: usize| load_32(&nibbles.low[place])),
+            high: [0, 1, 2, 3].map(|place: usize| load_32(&nibbles.high[place])),
+            pairs: [0, 1, 2, 3].map(|pair: usize| load_32(&nibbles.pairs[pair])),
+            class: [0, 1].map(|half: usize| load_32(&CLASS_NIBBLES[half])),
         }
     }
 
@@ -180,9 +180,9 @@ impl Tables {
             let together = _mm256_xor_si256(lows[first], lows[second]);
             kinds = _mm256_and_si256(kinds, _mm256_shuffle_epi8(*pair, together));
         }
-        let of_number = _mm256_and_si256(
-            _mm256_shuffle_epi8(self.of_number[0], lows[WIDTH - 1]),
-            _mm256_shuffle_epi8(self.of_number[1], last_high),
+        let class = _mm256_and_si256(
+            _mm256_shuffle_epi8(self.class[0], lows[WIDTH - 1]),
+            _mm256_shuffle_epi8(self.class[1], last_high),
         );
         let byte = load(view, WIDTH - 1);
         let all = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
@@ -204,8 +204,11 @@ impl Tables {
             signs: bits(_mm256_cmpeq_epi8(byte, all(b'@'))),
             brackets: bits(_mm256_cmpeq_epi8(byte, all(b'['))),
             digits: bits(digit),
-            of_number: bits(_mm256_cmpgt_epi8(of_number, _mm256_setzero_si256())),
-            of_row: bits(_mm256_cmpgt_epi8(byte, all(LEAST_OF_ROW - 1))),
+            of_number: bits(_mm256_cmpgt_epi8(
+                _mm256_and_si256(class, all(NUMBER_BITS)),
+                _mm256_setzero_si256(),
+            )),
+            of_row: bits(_mm256_cmpgt_epi8(class, all(NUMBER_BITS))),
         }
     }
 }
@@ -213,12 +216,6 @@ impl Tables {
 #[target_feature(enable = "avx2")]
 fn bits(bytes: __m256i) -> u32 {
     _mm256_movemask_epi8(bytes).cast_unsigned()
-}
-
-#[target_feature(enable = "avx2")]
-fn twice(table: &[u8; 16]) -> __m256i {
-    let eight = |bytes: &[u8]| i64::from_le_bytes(bytes.try_into().expect("eight bytes"));
-    _mm256_broadcastsi128_si256(_mm_set_epi64x(eight(&table[8..]), eight(&table[..8])))
 }
 
 #[target_feature(enable = "avx2")]

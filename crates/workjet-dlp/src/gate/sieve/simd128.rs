@@ -4,13 +4,13 @@
 //! `cargo bench -p workjet-bench -- wasm` fails if it does not find what the native engine finds.
 
 use std::arch::wasm32::{
-    i8x16_ge, i8x16_gt, u8x16_bitmask, u8x16_eq, u8x16_ge, u8x16_le, u8x16_shr, u8x16_splat, u8x16_swizzle,
-    u64x2, v128, v128_and, v128_or, v128_xor,
+    i8x16_gt, u8x16_bitmask, u8x16_eq, u8x16_ge, u8x16_le, u8x16_shr, u8x16_splat, u8x16_swizzle, u64x2,
+    v128, v128_and, v128_or, v128_xor,
 };
 
 use super::{
-    APART, BLOCK, BLOCK_VIEW, Bytes, Fours, LEAST_OF_ROW, Nibbles, OF_NUMBER_NIBBLES, PAIRS, Sifted,
-    TOGETHER, WIDTH, WORDS, is_after_digit,
+    APART, BLOCK, BLOCK_VIEW, Bytes, CLASS_NIBBLES, Fours, NUMBER_BITS, Nibbles, PAIRS, Sifted, TOGETHER,
+    WIDTH, WORDS, is_after_digit,
 };
 
 /// Bytes of one step.
@@ -56,16 +56,16 @@ struct Tables {
     low: [v128; WIDTH],
     high: [v128; WIDTH],
     pairs: [v128; PAIRS.len()],
-    of_number: [v128; 2],
+    class: [v128; 2],
 }
 
 impl Tables {
     fn new(nibbles: &Nibbles) -> Self {
         Self {
-            low: nibbles.low.map(|table| load(&table)),
-            high: nibbles.high.map(|table| load(&table)),
-            pairs: nibbles.pairs.map(|table| load(&table)),
-            of_number: OF_NUMBER_NIBBLES.map(|table| load(&table)),
+            low: nibbles.low.map(|table| load(&table[..STEP])),
+            high: nibbles.high.map(|table| load(&table[..STEP])),
+            pairs: nibbles.pairs.map(|table| load(&table[..STEP])),
+            class: CLASS_NIBBLES.map(|table| load(&table[..STEP])),
         }
     }
 
@@ -94,9 +94,9 @@ impl Tables {
             for (pair, [first, second]) in self.pairs.iter().zip(PAIRS) {
                 kinds = v128_and(kinds, u8x16_swizzle(*pair, v128_xor(lows[first], lows[second])));
             }
-            let of_number = v128_and(
-                u8x16_swizzle(self.of_number[0], lows[WIDTH - 1]),
-                u8x16_swizzle(self.of_number[1], last_high),
+            let class = v128_and(
+                u8x16_swizzle(self.class[0], lows[WIDTH - 1]),
+                u8x16_swizzle(self.class[1], last_high),
             );
             let byte = load(&view[STEP * step + WIDTH - 1..STEP * (step + 1) + WIDTH - 1]);
             let is = |other: u8| u8x16_eq(byte, u8x16_splat(other));
@@ -114,8 +114,8 @@ impl Tables {
             sifted.signs[word] |= bits(is(b'@'));
             sifted.brackets[word] |= bits(is(b'['));
             each.digits[word] |= bits(digit);
-            each.of_number[word] |= bits(positive(of_number));
-            each.of_row[word] |= bits(i8x16_ge(byte, u8x16_splat(LEAST_OF_ROW)));
+            each.of_number[word] |= bits(positive(v128_and(class, u8x16_splat(NUMBER_BITS))));
+            each.of_row[word] |= bits(i8x16_gt(class, u8x16_splat(NUMBER_BITS)));
         }
         marked
     }

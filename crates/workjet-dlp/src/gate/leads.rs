@@ -85,7 +85,10 @@ impl Leads {
             .iter()
             .map(|index| &self.entries[usize::from(*index)]);
         entries
-            .filter(move |(shape, _)| shape.iter().zip(four).all(|(set, byte)| set.has(byte)))
+            // All four are looked at: which of them is not there cannot be guessed.
+            .filter(move |(shape, _)| {
+                (0..WIDTH).fold(true, |fits, place| fits & shape[place].has(four[place]))
+            })
             .map(|(_, lead)| *lead)
     }
 }

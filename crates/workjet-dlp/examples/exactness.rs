@@ -3,6 +3,11 @@
 //! One cut is one text, made by a grammar of near-misses, pushed in pieces cut at random; what comes out is compared with what a
 //! reference makes of the whole, and for every fourth text with how little may be held back.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a program may look at the clock and at files"
+)]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Mutex;

@@ -127,9 +127,9 @@ fn first_part(ahead: &mut Ahead, bytes: &[u8], at: usize, sixteen: &[u8]) {
     let before = count(&mut bytes[at.saturating_sub(8)..at].iter().rev());
     let after = count(&mut bytes[at + ROW..].iter().take(ROW));
     // After `\n` the letter is that of the escape.
-    for start in at - before..=at {
+    for (start, byte) in (at - before..).zip(&bytes[at - before..=at]) {
         let length = at + ROW + after - start;
-        if matches!(bytes[start], b'M' | b'N' | b'O') && (24..=28).contains(&length) {
+        if matches!(byte, b'M' | b'N' | b'O') && (24..=28).contains(&length) {
             ahead.note(start, Anchor::Prefix);
         }
     }

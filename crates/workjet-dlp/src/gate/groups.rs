@@ -5,6 +5,11 @@
 //! its result is kept: any arrangement is correct, and a test says when the kept one is not that of the leads any more.
 //! `UPDATE_ARRANGED=1 cargo test --release -p workjet-dlp arranged` makes it anew.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test reads and writes files of the project"
+)]
+
 use super::leads::STANDARD_LEADS;
 use super::sieve::{KINDS, PAIRS, Shape, WIDTH, pairs};
 

@@ -416,7 +416,7 @@ impl Sieve {
         // Each step moves what earlier bytes rule out to the part that they play for the next place.
         let step = |state: u32, byte: u8| state << KINDS | self.ruled_out[usize::from(byte)];
         let mut state = before.iter().fold(0, |state, byte| step(state, *byte));
-        for word in 0..WORDS {
+        for (word, marked) in marked.iter_mut().enumerate() {
             (sifted.apart[word], sifted.signs[word], sifted.brackets[word]) = (0, 0, 0);
             for place in 64 * word..count.min(64 * (word + 1)) {
                 let byte = block[place];
@@ -427,7 +427,7 @@ impl Sieve {
                 }
                 let class = CLASSES[usize::from(byte)];
                 let bit = |is: bool| u64::from(is) << (place % 64);
-                marked[word] |= bit(kinds & TOGETHER != 0);
+                *marked |= bit(kinds & TOGETHER != 0);
                 sifted.apart[word] |= bit(kinds >> APART == 1);
                 sifted.signs[word] |= bit(byte == b'@');
                 sifted.brackets[word] |= bit(byte == b'[');

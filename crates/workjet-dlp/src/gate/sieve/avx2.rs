@@ -46,7 +46,7 @@ pub(super) fn sift(nibbles: &Nibbles, fours: &Fours, bytes: &[u8], from: usize, 
             is_after_digit(bytes, from),
             from + BLOCK < bytes.len(),
             sifted,
-        )
+        );
     };
     true
 }
@@ -68,7 +68,7 @@ fn sift_block(
     for word in count.div_ceil(64)..WORDS {
         (sifted.apart[word], sifted.signs[word], sifted.brackets[word]) = (0, 0, 0);
     }
-    for word in 0..count.div_ceil(64) {
+    for (word, marked) in marked.iter_mut().take(count.div_ceil(64)).enumerate() {
         let step = |half: usize| -> &[u8; VIEW] {
             let at = 64 * word + STEP * half;
             view[at..at + VIEW].try_into().expect("a view")
@@ -80,7 +80,7 @@ fn sift_block(
         if left < 64 {
             found = found.only((1 << left) - 1);
         }
-        marked[word] = found.marked;
+        *marked = found.marked;
         found.store(word, sifted, &mut each);
     }
     sifted.may_fold = bits(may_fold) != 0;
@@ -165,7 +165,7 @@ impl Tables {
         let mut kinds = _mm256_set1_epi8(-1);
         let mut lows = [_mm256_setzero_si256(); WIDTH];
         let mut last_high = _mm256_setzero_si256();
-        for place in 0..WIDTH {
+        for (place, lows) in lows.iter_mut().enumerate() {
             let byte = load(view, place);
             let low = _mm256_and_si256(byte, nibble);
             let high = _mm256_and_si256(_mm256_srli_epi16::<4>(byte), nibble);
@@ -174,7 +174,7 @@ impl Tables {
                 _mm256_shuffle_epi8(self.high[place], high),
             );
             kinds = _mm256_and_si256(kinds, fits);
-            (lows[place], last_high) = (low, high);
+            (*lows, last_high) = (low, high);
         }
         for (pair, [first, second]) in self.pairs.iter().zip(PAIRS) {
             let together = _mm256_xor_si256(lows[first], lows[second]);

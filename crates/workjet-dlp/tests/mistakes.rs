@@ -77,6 +77,45 @@ fn two_telephone_numbers_with_a_blank_between_are_two() {
     }
 }
 
+/// Whoever exports a column exports nothing but values.
+#[test]
+fn every_value_of_a_list_is_found_whatever_stands_between() {
+    let token = ["gl", "pat-x7Kp2mQ9vR4tY8wL3nBz"].concat();
+    let key_ids = [
+        ["AK", "IAQ4ZTM7XPKN2VWLRB"].concat(),
+        ["AS", "IAQ4ZTM7XPKN2VWLRB"].concat(),
+    ];
+    let columns: [&[&str]; 7] = [
+        &[
+            "4111 1111 1111 1111",
+            "5500 0000 0000 0004",
+            "4012 8888 8888 1881",
+            "6011 1111 1111 1117",
+        ],
+        &[
+            "4111111111111111",
+            "5500000000000004",
+            "4012888888881881",
+            "378282246310005",
+        ],
+        &["536-22-8726", "219-46-7731", "401-65-2208"],
+        &["212-555-0123", "(415) 555-0134", "646-555-0188"],
+        &["+44 20 7946 0958", "+49 30 901820", "+1 212 555 0123"],
+        &["bob@example.com", "al@mail.example.org", "c.d@example.net"],
+        &[&token, &key_ids[0], &token, &key_ids[1]],
+    ];
+    for values in columns {
+        for between in ["\n", "\r\n", "\t", ", ", "; ", " | ", "\",\"", "\n\n", " / "] {
+            for values in [values.to_vec(), vec![values[0]; 4]] {
+                let text = values.join(between);
+                let engine = Engine::standard();
+                let found: Vec<&str> = engine.find_iter(&text).map(|hit| &text[hit.span()]).collect();
+                assert_eq!(found, values, "{text:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn redaction_does_not_join_what_stood_apart() {
     assert_eq!(redact("4111 bob@example.com 1111"), "4111 [REDACTED:email] 1111");

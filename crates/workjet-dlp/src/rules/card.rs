@@ -109,7 +109,7 @@ fn card(
     let end = digits.end(length);
     let hexadecimal = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit());
     let embedded = hexadecimal(window.byte_before(at)) && hexadecimal(window.byte(end));
-    if embedded || is_part(window, at, end) || follows_code_points(window.behind(at), said) {
+    if embedded || is_part(window, at, end) || follows_code_points(window.behind(at)) {
         return None;
     }
     let listed = end - at == length && follows_large_number(window.behind(at), length);
@@ -198,8 +198,8 @@ fn is_list(number: &[u8]) -> bool {
 }
 
 /// In a table of code points, four or five hexadecimal digits each, some have no letters: `538D 53BD 5401 5402 5403 5404`.
-/// `CC` is a word there by chance.
-fn follows_code_points(behind: &[u8], said: &mut Said<'_>) -> bool {
+/// `CC` is a word there by chance. Without any letter they may be other cards.
+fn follows_code_points(behind: &[u8]) -> bool {
     const LOOKED_AT: usize = 8;
     let (mut rest, mut count, mut letters) = (behind, 0, false);
     while count < LOOKED_AT {
@@ -214,7 +214,7 @@ fn follows_code_points(behind: &[u8], said: &mut Said<'_>) -> bool {
         letters |= point.iter().any(u8::is_ascii_alphabetic) && point.iter().any(u8::is_ascii_digit);
         (rest, count) = (before, count + 1);
     }
-    count >= 2 && (letters || !said.payment())
+    count >= 2 && letters
 }
 
 /// In a table of 64-bit numbers one in a hundred looks like a card; the number before it hardly ever does as well.

@@ -109,7 +109,7 @@ fn card(
     let end = digits.end(length);
     let hexadecimal = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit());
     let embedded = hexadecimal(window.byte_before(at)) && hexadecimal(window.byte(end));
-    if embedded || is_part(window, at, end) || follows_code_points(window.behind(at)) {
+    if embedded || is_part(window, at, end) || follows_code_points(window.behind(at), said) {
         return None;
     }
     let listed = end - at == length && follows_large_number(window.behind(at), length);
@@ -198,10 +198,11 @@ fn is_list(number: &[u8]) -> bool {
 }
 
 /// In a table of code points, four or five hexadecimal digits each, some have no letters: `538D 53BD 5401 5402 5403 5404`.
-/// `CC` is a word there by chance. Without any letter they may be other cards.
-fn follows_code_points(behind: &[u8]) -> bool {
+/// `CC` is a word there by chance.
+fn follows_code_points(behind: &[u8], said: &mut Said<'_>) -> bool {
     const LOOKED_AT: usize = 8;
     let (mut rest, mut count, mut letters) = (behind, 0, false);
+    let mut fours = Vec::with_capacity(MAX_DIGITS);
     while count < LOOKED_AT {
         let blanks = rest.len() - rest.trim_ascii_end().len();
         rest = rest.trim_ascii_end();
@@ -212,9 +213,21 @@ fn follows_code_points(behind: &[u8]) -> bool {
         }
         let (before, point) = rest.split_at(rest.len() - length);
         letters |= point.iter().any(u8::is_ascii_alphabetic) && point.iter().any(u8::is_ascii_digit);
+        if count < 4 {
+            fours.extend(point.iter().rev());
+        }
         (rest, count) = (before, count + 1);
     }
-    count >= 2 && letters
+    // Without letters it may be a list of cards, of which this is not the first.
+    let mut is_card = || {
+        fours.reverse();
+        let mut row = Row::default();
+        let other = row.from(&fours, 0);
+        fours.len() == 16
+            && other.luhn(16)
+            && issuer(number(other.values(MAX_PLACES)), 16, |_| true).is_some()
+    };
+    count >= 2 && (letters || (count >= 4 && !said.payment() && !is_card()))
 }
 
 /// In a table of 64-bit numbers one in a hundred looks like a card; the number before it hardly ever does as well.

@@ -313,7 +313,8 @@ impl Custom {
             return Course::Fails;
         }
         let before = scratch.steps;
-        let course = self.try_at(text, at, Some(outlook), scratch);
+        let known = outlook.judges(at).then_some(&*outlook);
+        let course = self.try_at(text, at, known, scratch);
         let useful = match course {
             Course::Fails => 0,
             Course::EndsAt(end) => end - at,

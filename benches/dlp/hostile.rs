@@ -1,7 +1,7 @@
 //! Texts that ask for as much work as possible and hold nothing, or next to nothing. Time must grow with the length alone.
 
 use serde_json::json;
-use workjet_dlp::{Engine, Policy};
+use workjet_dlp::{CustomPattern, Engine, Policy, Preset};
 
 use crate::options::Options;
 use crate::report::{Report, number};
@@ -35,14 +35,22 @@ const UNITS: [(&str, &str); 24] = [
     ("spaces", " "),
 ];
 
+/// The same for patterns of one's own that nobody should write: they begin anywhere, and what ends them is not there.
+const CARELESS: [(&str, &str, &str); 2] = [
+    ("a careless pattern", "[a-z ]+!", "a "),
+    ("another", r"\w[\w ]*!", "é a "),
+];
+
 const SHORT: usize = 10_000;
 const LONG: usize = 10_000_000;
 
 pub(crate) fn measure(options: &Options, report: &mut Report) {
-    let engine = Engine::standard();
+    let standard = Engine::standard();
     let policy = Policy::redact_all();
     let mut rows = Vec::new();
-    for (name, unit) in UNITS {
+    let texts = UNITS.map(|(name, unit)| (name, unit, standard.clone()));
+    let careless = CARELESS.map(|(name, pattern, unit)| (name, unit, with_pattern(pattern)));
+    for (name, unit, engine) in texts.into_iter().chain(careless) {
         let rate = |bytes: usize| {
             let text = unit.repeat(bytes.div_ceil(unit.len()));
             let mut run: [Run<'_>; 1] = [Box::new(|text| engine.redact(text, &policy).text.len())];
@@ -66,4 +74,12 @@ pub(crate) fn measure(options: &Options, report: &mut Report) {
         &["text", "repeats", "10 KB: MB/s", "10 MB: MB/s", "ratio"],
         &rows,
     );
+}
+
+/// The standard engine and a pattern with the longest match that can be declared.
+fn with_pattern(pattern: &str) -> Engine {
+    let pattern = CustomPattern::new("x", pattern).expect("a pattern");
+    let builder = Engine::builder().preset(Preset::Standard);
+    let engine = builder.custom(pattern.max_len(4096)).build();
+    engine.expect("the pattern has a longest match")
 }

@@ -3,14 +3,20 @@
 //! A pattern is compiled to a Thompson NFA and simulated from one position with threads in order of preference, which is
 //! the leftmost-first semantics of the `regex` crate. Simulating it here, instead of calling a search, is what tells "no
 //! match" from "no match yet": the answer is [`Verdict::More`] exactly when bytes yet to come decide.
+//!
+//! A pattern that can begin nearly anywhere and fails late would read the same bytes again from place to place. Where that
+//! happens, a pass backwards says from which places, and through which states, a match can come: see [`outlook`].
 
-use std::sync::Arc;
+mod outlook;
+
+use std::sync::{Arc, OnceLock};
 
 use regex_automata::nfa::thompson::{Compiler, Config, NFA, State, WhichCaptures};
 use regex_automata::util::look::Look;
 use regex_automata::util::primitives::StateID;
 use regex_syntax::hir::Hir;
 
+use self::outlook::{Backward, Outlook, Pace};
 use crate::finding::Confidence;
 use crate::gate::Ahead;
 use crate::gate::sieve::{ByteSet, Shape};
@@ -29,8 +35,8 @@ const LONGEST_BYTES: usize = 4096;
 /// could match within a character, such as `(?-u:\xFF)`, is refused.
 ///
 /// A stream must know how long to wait, so a pattern needs a longest match: `EMP-[0-9]{6}` has one, `EMP-[0-9]+` needs
-/// [`max_len`](Self::max_len). At each place where a match can begin it is followed as far as it could go: text that keeps almost
-/// matching a long pattern costs time in proportion to the pattern's longest match.
+/// [`max_len`](Self::max_len). Time grows with the text and the size of the pattern; a pattern that begins with what is rare costs
+/// next to nothing.
 ///
 /// ```
 /// use workjet_dlp::{CustomPattern, Engine, Policy};
@@ -131,6 +137,9 @@ impl CustomPattern {
             nfa,
             beginning,
             longest,
+            index: 0,
+            pace: Pace::default(),
+            backward: OnceLock::new(),
         };
         Ok((Detector::custom(Arc::clone(name)), custom))
     }
@@ -141,6 +150,11 @@ pub(crate) struct Custom {
     /// What a match can begin with: for each of its first four bytes a superset, since assertions are taken to hold.
     beginning: Shape,
     longest: usize,
+    /// Its place among the engine's patterns.
+    index: usize,
+    pace: Pace,
+    /// Made when the pattern has been costly.
+    backward: OnceLock<Backward>,
 }
 
 /// Threads of the simulation, kept between calls for their memory.
@@ -152,6 +166,13 @@ pub(crate) struct Scratch {
     /// For each state, the round in which it was last added.
     added: Vec<u64>,
     round: u64,
+    /// What the patterns know about the bytes ahead, for those that needed to.
+    outlooks: Vec<Outlook>,
+    /// Whether every place is tried, whatever it costs.
+    #[cfg(any(test, feature = "testing"))]
+    tries_all: bool,
+    /// States that were looked at.
+    steps: u64,
     /// What the built-in rules know about the bytes ahead.
     pub(crate) memo: Memo,
     /// What the gate knows about them. Made when a text is long enough for it.
@@ -159,13 +180,58 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
+    /// One with which custom patterns are tried at every place, whatever that costs.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn that_tries_all() -> Self {
+        Self {
+            tries_all: true,
+            ..Self::default()
+        }
+    }
+
+    #[cfg(any(test, feature = "testing"))]
+    fn tries_all(&self) -> bool {
+        self.tries_all
+    }
+
+    #[cfg(not(any(test, feature = "testing")))]
+    fn tries_all(&self) -> bool {
+        false
+    }
+
+    /// Drops the threads that lead to no match within so many bytes. `live` says which do, and after how many.
+    fn keep_live(&mut self, live: &[(StateID, u16)], within: usize) {
+        self.round += 1;
+        for (state, distance) in live {
+            self.steps += 1;
+            if usize::from(*distance) > within {
+                break;
+            }
+            self.added[state.as_usize()] = self.round;
+        }
+        let (added, round) = (&self.added, self.round);
+        self.current.retain(|state| added[state.as_usize()] == round);
+    }
+
     /// To be called before other bytes are searched.
     pub(crate) fn forget_text(&mut self) {
         self.memo.forget();
+        for outlook in &mut self.outlooks {
+            outlook.forget_text();
+        }
         if let Some(ahead) = &mut self.ahead {
             ahead.forget_text();
         }
     }
+}
+
+/// How following a pattern from one place ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Course {
+    Fails,
+    EndsAt(usize),
+    /// Bytes yet to come decide.
+    Undecided,
 }
 
 /// How following the empty transitions of a state ended.
@@ -191,6 +257,12 @@ impl Custom {
         self.longest + 4
     }
 
+    /// Says which of the engine's patterns it is.
+    pub(crate) fn numbered(mut self, index: usize) -> Self {
+        self.index = index;
+        self
+    }
+
     pub(crate) fn verify(&self, window: &Window<'_>, at: usize, scratch: &mut Scratch) -> Verdict {
         let text = Window {
             bytes: &window.bytes[window.origin..],
@@ -205,14 +277,74 @@ impl Custom {
         if scratch.added.len() < self.nfa.states().len() {
             scratch.added.resize(self.nfa.states().len(), 0);
         }
+        let course = if self.pace.never_needs_a_pass(self.longest) || scratch.tries_all() {
+            self.try_at(&text, at, None, scratch)
+        } else {
+            if scratch.outlooks.len() <= self.index {
+                scratch.outlooks.resize_with(self.index + 1, Outlook::default);
+            }
+            let mut outlook = std::mem::take(&mut scratch.outlooks[self.index]);
+            let course = self.try_with(&mut outlook, &text, window.origin, at, scratch);
+            scratch.outlooks[self.index] = outlook;
+            course
+        };
+        match course {
+            Course::Fails => Verdict::No,
+            Course::Undecided => Verdict::More,
+            Course::EndsAt(end) => Hit::new(end + window.origin, Confidence::Medium).into(),
+        }
+    }
+
+    /// Tries what is not known to lead nowhere, and learns more when that has cost too much.
+    fn try_with(
+        &self,
+        outlook: &mut Outlook,
+        text: &Window<'_>,
+        origin: usize,
+        at: usize,
+        scratch: &mut Scratch,
+    ) -> Course {
+        if outlook.is_worth_a_pass(self.pace, text, origin, at, self.longest) {
+            let backward = self.backward.get_or_init(|| Backward::new(&self.nfa));
+            let pattern = (&self.nfa, backward, self.longest);
+            outlook.pass(self.pace, pattern, (text, origin), at, scratch);
+        }
+        if outlook.rules_out(at) {
+            return Course::Fails;
+        }
+        let before = scratch.steps;
+        let known = outlook.judges(at).then_some(&*outlook);
+        let course = self.try_at(text, at, known, scratch);
+        let useful = match course {
+            Course::Fails => 0,
+            Course::EndsAt(end) => end - at,
+            // Nothing is asked behind this place.
+            Course::Undecided => usize::MAX,
+        };
+        let steps = (scratch.steps - before) as usize;
+        outlook.spend(steps.saturating_sub(useful.max(self.pace.patience)));
+        course
+    }
+
+    /// Follows the pattern from one place.
+    fn try_at(
+        &self,
+        text: &Window<'_>,
+        at: usize,
+        outlook: Option<&Outlook>,
+        scratch: &mut Scratch,
+    ) -> Course {
         let mut end = None;
         scratch.following.clear();
         scratch.round += 1;
-        if let Closure::Unknown = self.follow(&text, self.nfa.start_anchored(), at, scratch) {
-            return Verdict::More;
+        if let Closure::Unknown = self.follow(text, self.nfa.start_anchored(), at, scratch) {
+            return Course::Undecided;
         }
         for here in at..at + self.longest {
             std::mem::swap(&mut scratch.current, &mut scratch.following);
+            if let Some(live) = outlook.and_then(|outlook| outlook.live(here)) {
+                scratch.keep_live(live, at + self.longest - here);
+            }
             if scratch.current.is_empty() {
                 break;
             }
@@ -220,7 +352,7 @@ impl Custom {
                 if text.last {
                     break;
                 }
-                return Verdict::More;
+                return Course::Undecided;
             };
             scratch.following.clear();
             scratch.round += 1;
@@ -228,19 +360,17 @@ impl Custom {
                 let Some(target) = self.target(scratch.current[index], byte) else {
                     continue;
                 };
-                match self.follow(&text, target, here + 1, scratch) {
+                match self.follow(text, target, here + 1, scratch) {
                     Closure::Open => {}
                     Closure::Matched => {
                         end = Some(here + 1);
                         break;
                     }
-                    Closure::Unknown => return Verdict::More,
+                    Closure::Unknown => return Course::Undecided,
                 }
             }
         }
-        end.map_or(Verdict::No, |end| {
-            Hit::new(end + window.origin, Confidence::Medium).into()
-        })
+        end.map_or(Course::Fails, Course::EndsAt)
     }
 
     /// The state that `byte` leads to.
@@ -258,6 +388,7 @@ impl Custom {
         scratch.pending.clear();
         scratch.pending.push(from);
         while let Some(state) = scratch.pending.pop() {
+            scratch.steps += 1;
             if scratch.added[state.as_usize()] == scratch.round {
                 continue;
             }

@@ -108,7 +108,7 @@ pub(crate) struct Rule {
 
 enum Kind {
     BuiltIn(&'static BuiltIn),
-    Custom(Custom),
+    Custom(Box<Custom>),
 }
 
 impl Rules {
@@ -122,7 +122,8 @@ impl Rules {
             .chain(
                 customs
                     .into_iter()
-                    .map(|(detector, custom)| (detector, Kind::Custom(custom))),
+                    .enumerate()
+                    .map(|(index, (detector, custom))| (detector, Kind::Custom(Box::new(custom.numbered(index))))),
             )
             .chain(
                 catch_all

@@ -77,7 +77,7 @@ pub fn reference(setting: &Setting, bytes: &[u8], policy: &Policy) -> Decided {
         last: true,
     };
     let mut decided = Decided::default();
-    let mut scratch = Scratch::default();
+    let mut scratch = Scratch::that_tries_all();
     let mut at = 0;
     'text: while at < bytes.len() {
         if let Some(length) = own_placeholder(setting, &bytes[at..]) {

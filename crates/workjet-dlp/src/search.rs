@@ -123,7 +123,9 @@ impl Rules {
                 customs
                     .into_iter()
                     .enumerate()
-                    .map(|(index, (detector, custom))| (detector, Kind::Custom(Box::new(custom.numbered(index))))),
+                    .map(|(index, (detector, custom))| {
+                        (detector, Kind::Custom(Box::new(custom.numbered(index))))
+                    }),
             )
             .chain(
                 catch_all

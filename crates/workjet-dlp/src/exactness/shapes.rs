@@ -166,13 +166,13 @@ pub(super) fn shapes() -> Vec<Shape> {
         said(
             "values of secret-sounding names",
             assigned,
-            &["q7Zr!x9KpW2m"],
+            &["q7Zr!x9KpW2m", "q7Zr!x9KpW2mT4vB8nLc"],
             &value(r#""'`\\<>,;)\]}|"#),
         ),
         said(
             "values of secret-sounding names",
             assigned,
-            &["q7Zr,x9KpW2m"],
+            &["q7Zr,x9KpW2m", "q7Zr;x9KpW2mT4vB8nLc"],
             &value(r#""'`\\<>"#),
         ),
     ]);

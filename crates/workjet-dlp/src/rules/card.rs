@@ -42,7 +42,11 @@ pub(super) fn verify(window: &Window<'_>, at: usize, memo: &mut Memo) -> Verdict
             Some(separator) => grows && digits.may_be_separated_by(separator, count),
         };
         if undecided {
-            return Verdict::More;
+            // Nothing that follows makes a card of it there.
+            return match follows_code_points(window.behind(at), &mut said) {
+                true => Verdict::No,
+                false => Verdict::More,
+            };
         }
     }
     if count < MIN_DIGITS {

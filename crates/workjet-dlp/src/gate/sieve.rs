@@ -413,32 +413,46 @@ impl Sieve {
         let view = view(bytes, from);
         let (before, block) = view.split_at(WIDTH - 1);
         let (mut marked, mut each) = ([0; WORDS], Bytes::NEW);
+        (sifted.apart, sifted.signs, sifted.brackets) = ([0; WORDS], [0; WORDS], [0; WORDS]);
+        let mut seen = 0;
         // Each step moves what earlier bytes rule out to the part that they play for the next place.
         let step = |state: u32, byte: u8| state << KINDS | self.ruled_out[usize::from(byte)];
         let mut state = before.iter().fold(0, |state, byte| step(state, *byte));
-        for (word, marked) in marked.iter_mut().enumerate() {
-            (sifted.apart[word], sifted.signs[word], sifted.brackets[word]) = (0, 0, 0);
-            for place in 64 * word..count.min(64 * (word + 1)) {
-                let byte = block[place];
-                state = step(state, byte);
-                let mut kinds = !(state >> ((WIDTH - 1) * KINDS)) as u8;
-                if kinds != 0 {
-                    kinds &= self.nibbles.of_pairs(&view[place..place + WIDTH]);
-                }
-                let class = CLASSES[usize::from(byte)];
-                let bit = |is: bool| u64::from(is) << (place % 64);
-                *marked |= bit(kinds & TOGETHER != 0);
-                sifted.apart[word] |= bit(kinds >> APART == 1);
-                sifted.signs[word] |= bit(byte == b'@');
-                sifted.brackets[word] |= bit(byte == b'[');
-                each.digits[word] |= bit(class & DIGIT != 0);
-                each.of_number[word] |= bit(class & OF_NUMBER != 0);
-                each.of_row[word] |= bit(class & OF_ROW != 0);
+        let (eights, _) = block.as_chunks::<EIGHT>();
+        for (eight, bytes) in eights.iter().take(count.div_ceil(EIGHT)).enumerate() {
+            let (word, shift) = (EIGHT * eight / 64, EIGHT * eight % 64);
+            let left = count - EIGHT * eight;
+            let valid = if left < EIGHT { (1 << left) - 1 } else { 0xFF };
+            let (mut told, mut ruled_out) = (0, !0);
+            let mut states = [0; EIGHT];
+            for (place, byte) in bytes.iter().enumerate() {
+                told |= TOLD[usize::from(*byte)] << place;
+                state = step(state, *byte);
+                states[place] = state;
+                ruled_out &= state;
             }
+            // At most places no kind fits.
+            if !ruled_out >> ((WIDTH - 1) * KINDS) != 0 {
+                for (place, state) in states.into_iter().enumerate() {
+                    let at = EIGHT * eight + place;
+                    let mut kinds = !(state >> ((WIDTH - 1) * KINDS)) as u8;
+                    if kinds != 0 && valid >> place & 1 == 1 {
+                        kinds &= self.nibbles.of_pairs(&view[at..at + WIDTH]);
+                        marked[word] |= u64::from(kinds & TOGETHER != 0) << (at % 64);
+                        sifted.apart[word] |= u64::from(kinds >> APART) << (at % 64);
+                    }
+                }
+            }
+            // Behind the bytes stand zeros, which are nothing.
+            let of = |class: u32| (told >> (EIGHT as u32 * class) & 0xFF) << shift;
+            each.digits[word] |= of(DIGIT);
+            each.of_number[word] |= of(OF_NUMBER);
+            each.of_row[word] |= of(OF_ROW);
+            sifted.signs[word] |= of(SIGN);
+            sifted.brackets[word] |= of(BRACKET);
+            seen |= told;
         }
-        sifted.may_fold = block[..count]
-            .iter()
-            .any(|byte| CLASSES[usize::from(*byte)] & MAY_FOLD != 0);
+        sifted.may_fold = seen >> (EIGHT as u32 * MAY_FOLD) != 0;
         sifted.list(&marked, &view, &self.fours);
         each.join(is_after_digit(bytes, from), from + BLOCK < bytes.len(), sifted);
     }
@@ -462,36 +476,46 @@ fn is_after_digit(bytes: &[u8], at: usize) -> bool {
         .is_some_and(|before| bytes[before].is_ascii_digit())
 }
 
-const DIGIT: u8 = 1;
-const OF_NUMBER: u8 = 2;
-const OF_ROW: u8 = 4;
-const MAY_FOLD: u8 = 8;
+/// Bytes that are looked at in one go without vectors.
+const EIGHT: usize = 8;
 
-/// What a byte is by itself.
-static CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
+/// What a byte is by itself: a bit for each class, a byte apart, so that shifted ones of eight bytes fit together.
+static TOLD: [u64; 256] = {
+    let mut told = [0; 256];
     let mut byte = 0_u8;
     loop {
         let mut class = 0;
-        if byte >= 128 || byte == b'%' || byte == b'\\' {
-            class |= MAY_FOLD;
+        while class < CLASSES {
+            if belongs(byte, class) {
+                told[byte as usize] |= 1 << (EIGHT as u32 * class);
+            }
+            class += 1;
         }
-        if byte.is_ascii_digit() {
-            class |= DIGIT;
-        }
-        if matches!(byte, b'0'..=b'9' | b'+' | b'(' | b')' | b' ' | b'-' | b'.' | b'/') {
-            class |= OF_NUMBER;
-        }
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'+' | b'=') {
-            class |= OF_ROW;
-        }
-        classes[byte as usize] = class;
         if byte == u8::MAX {
-            break classes;
+            break told;
         }
         byte += 1;
     }
 };
+
+const CLASSES: u32 = 6;
+const DIGIT: u32 = 0;
+const OF_NUMBER: u32 = 1;
+const OF_ROW: u32 = 2;
+const SIGN: u32 = 3;
+const BRACKET: u32 = 4;
+const MAY_FOLD: u32 = 5;
+
+const fn belongs(byte: u8, class: u32) -> bool {
+    match class {
+        DIGIT => byte.is_ascii_digit(),
+        OF_NUMBER => matches!(byte, b'0'..=b'9' | b'+' | b'(' | b')' | b' ' | b'-' | b'.' | b'/'),
+        OF_ROW => byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'+' | b'='),
+        SIGN => byte == b'@',
+        BRACKET => byte == b'[',
+        _ => byte >= 128 || byte == b'%' || byte == b'\\',
+    }
+}
 
 /// For a low and a high half-byte what they are of: both have a bit of [`NUMBER_BITS`] in common if the byte may stand in a
 /// number, and one above these if it may stand in a row.
@@ -502,11 +526,11 @@ const CLASS_NIBBLES: [Table; 2] = {
     while byte < 128 {
         let (low, high) = (byte & 15, byte >> 4);
         let mut bits = 0;
-        if CLASSES[byte] & OF_NUMBER != 0 {
+        if belongs(byte as u8, OF_NUMBER) {
             // They are of two high halves, 2 and 3.
             bits |= 1 << (high - 2);
         }
-        if CLASSES[byte] & OF_ROW != 0 {
+        if belongs(byte as u8, OF_ROW) {
             // Of these too; capitals and small letters have the same low halves.
             bits |= if high < 4 {
                 4 << (high - 2)

@@ -7,8 +7,8 @@
 //! followed, and then no byte is read behind the match.
 //!
 //! What has not arrived could be anything, so all states count as leading on where it begins, and so does an assertion that asks
-//! about it: what is ruled out stays so whatever follows. The pass is made only when following has been costly, and in blocks, so that patterns that fail early never need
-//! it.
+//! about it: what is ruled out stays so whatever follows. The pass is made only when following has been costly, and in blocks,
+//! so that patterns that fail early never need it.
 
 use regex_automata::nfa::thompson::{NFA, State};
 use regex_automata::util::primitives::StateID;

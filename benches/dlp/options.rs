@@ -10,7 +10,7 @@ cargo bench -p workjet-bench [--features peers] -- [SECTIONâ€¦] [--corpus NAME,â
     SECTION   throughput, streams, holdback, detectors, actions, hostile, json, wasm; all of them if none is named
     --corpus  only these of benches/corpora
     --quick   a fifth of the rounds
-    --json    writes what was measured into a file as well
+    --json    writes what was measured into a file as well; relative paths begin at the root of the project
     --plot    measures throughput against the size of the text and draws it (.svg); alone, nothing else is measured";
 
 /// What is measured, how long, and where it is written.
@@ -50,6 +50,12 @@ impl Section {
     ];
 }
 
+/// A path as one types it at the root of the project. Cargo starts benchmarks elsewhere, and the peers' elsewhere again.
+fn in_project(path: String) -> PathBuf {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    PathBuf::from(root).join(path)
+}
+
 impl Options {
     /// Reads the arguments after the program's name.
     ///
@@ -75,8 +81,8 @@ impl Options {
                 "--bench" => {}
                 "--quick" => options.budget /= 5,
                 "--corpus" => options.corpora.extend(value()?.split(',').map(str::to_owned)),
-                "--json" => options.json = Some(value()?.into()),
-                "--plot" => options.plot = Some(value()?.into()),
+                "--json" => options.json = Some(in_project(value()?)),
+                "--plot" => options.plot = Some(in_project(value()?)),
                 name => match Section::ALL.iter().find(|(listed, _)| *listed == name) {
                     Some((_, section)) => options.sections.push(*section),
                     None => bail!("no section or option {name:?}\n{USAGE}"),

@@ -148,6 +148,7 @@ fn after_name() -> ByteSet {
     signs.union(ByteSet::of(b"sSIWTEVB"))
 }
 
+/// All leads of the standard rules, in the order of `ARRANGED`.
 pub(super) static STANDARD_LEADS: LazyLock<Vec<Alternatives>> = LazyLock::new(|| {
     let graphic = ByteSet::that(|byte| byte.is_ascii_graphic());
     let mut items: Vec<Alternatives> = rules::prefixes()
